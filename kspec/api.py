@@ -1,0 +1,367 @@
+"""What the command line does, from Python: load a spec, look at it, build it, train it, use what was trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kspec.diagnostics import KspecError, Problem, SpecError, UsageError
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+
+    from kspec.model.plan import Plan
+    from kspec.spec.compiled import Compiled
+    from kspec.spec.origins import Origin
+    from kspec.training.run import Run
+    from kspec.training.watch import Progress
+
+    Pathlike = str | os.PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A finished training: its folder, its history (a row an epoch, Keras's own keys) and the trained model."""
+
+    folder: Path
+    history: tuple[dict[str, Any], ...]
+    best: dict[str, Any]
+    model: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A spec that is right as far as can be known without Keras."""
+
+    compiled: Compiled
+
+    @property
+    def name(self) -> str:
+        """The spec's name, or its file's."""
+        given = self.compiled.spec.name
+        return given if given is not None else Path(self.compiled.source.file.name).stem
+
+    def show(self, stage: str = "canonical", folder: Pathlike | None = None) -> str:
+        """The spec at a stage of its way: canonical, source, spec, steps, graph or plan. Paths are relative to `folder`,
+        which is the spec's own where it is left out."""
+        from kspec.spec import stages
+
+        if stage == "plan":
+            from kspec.report.tables import plain_table
+
+            return plain_table(rows(self.plan()))
+        return stages.show(self.compiled, stage, Path(folder).resolve() if folder is not None else None)
+
+    def origins(self) -> tuple[Origin, ...]:
+        """For every value of the canonical spec the place it came from."""
+        from kspec.spec.origins import origins
+
+        return origins(self.compiled)
+
+    def plan(self) -> Plan:
+        """Shapes, dtypes and parameters, without weights.
+
+        Raises SpecError for steps that cannot be built and expectations that do not hold.
+        """
+        from kspec.model.build import abstract
+        from kspec.model.compile import check_compile
+        from kspec.model.plan import check_expectations, plan
+
+        with self._located():
+            self._ready()
+            model = abstract(self.compiled.graph, self.compiled.spec)
+            found = plan(model, self.compiled.graph)
+            problems = [*check_expectations(self.compiled.spec, found), *check_compile(self.compiled.spec, model)]
+            if problems:
+                raise SpecError(problems)
+            return found
+
+    def build(self, *, compile: bool = True, max_memory: int | None = None) -> Any:
+        """The keras.Model, with weights, compiled where the spec says how.
+
+        `max_memory` bounds the bytes of the weights and of one example's activations; by default the machine's memory.
+        Raises SpecError.
+        """
+        from kspec.model.build import build
+        from kspec.model.compile import compile_model
+        from kspec.model.memory import machine_memory
+        from kspec.model.plan import check_size
+        from kspec.model.weights import load_all
+
+        found = self.plan()
+        with self._located():
+            check_size(found, max_memory if max_memory is not None else machine_memory())
+            model = build(self.compiled.graph, self.compiled.spec)
+            load_all(model, self.compiled.graph, self.compiled.spec.weights)
+            if compile and self.compiled.spec.compile is not None:
+                compile_model(model, self.compiled.spec.compile)
+        return model
+
+    def fit(
+        self,
+        data: Pathlike | None = None,
+        *,
+        validation: Pathlike | None = None,
+        output: Pathlike | None = None,
+        progress: Progress | None = None,
+        command: Sequence[str] = (),
+        allow_nan: bool = False,
+        max_memory: int | None = None,
+    ) -> Result:
+        """Train in a run folder (`output`, or a new one under `runs`).
+
+        Raises SpecError, FileError (data), TrainingError.
+        """
+        from kspec.model.plan import check_size  # noqa: F401  (imports Keras's room before the data is read)
+        from kspec.report.curves import curves_svg
+        from kspec.files import write_atomically
+        from kspec.spec.schema import Fit
+        from kspec.training import run as runs
+        from kspec.training.train import prepare, train
+
+        if self.compiled.spec.compile is None:
+            problem = Problem("compile-missing", "training needs `compile`", (), "add `compile: {optimizer: adam, loss: …}`")
+            raise SpecError(self.compiled.source.locate(problem))
+        loaded = self._seeded()
+        spec = loaded.compiled.spec
+        settings = spec.fit if spec.fit is not None else Fit()
+        files = loaded._data(data, validation, "train")
+        loaded = loaded._with(data=files, fit=settings)
+        model = loaded.build(max_memory=max_memory)
+        with loaded._located():
+            prepared = prepare(model, settings, files, allow_nan=allow_nan)
+            if progress is not None:
+                progress.message(prepared.describe())
+            parts = {"train": prepared.train, "validation": prepared.validation}
+            folder = runs.begin(loaded.name, "", folder=output, command=command, seed=spec.seed, data=parts)
+            write_atomically(folder.folder / runs.SPEC, loaded.show(folder=folder.folder))
+            history = train(model, settings, prepared, folder, progress)
+        write_atomically(folder.folder / "curve.svg", curves_svg(history.rows, title=loaded.name))
+        return Result(folder.folder, history.rows, history.best, model)
+
+    # ----------------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> None:
+        """Custom modules can be found."""
+        if self.compiled.spec.custom or self.compiled.spec.class_ is not None:
+            from kspec.model.objects import search_also
+
+            search_also(self.compiled.folders)
+
+    def _located(self) -> Any:
+        from kspec.edge import located
+
+        return located(self.compiled.source)
+
+    def _with(self, **sections: Any) -> Loaded:
+        spec = self.compiled.spec.model_copy(update=sections)
+        return Loaded(dataclasses.replace(self.compiled, spec=spec))
+
+    def _seeded(self) -> Loaded:
+        """A spec without a seed is given one, so that the run's spec repeats the run."""
+        return self if self.compiled.spec.seed is not None else self._with(seed=random.SystemRandom().randrange(2**32))
+
+    def _data(self, data: Pathlike | None, validation: Pathlike | None, needed: str) -> Any:
+        """The spec's data section under the files given here; what `needed` names must be there."""
+        from kspec.spec.schema import Data, DataFile
+
+        section = self.compiled.spec.data if self.compiled.spec.data is not None else Data()
+        update = {}
+        for key, path in ((needed, data), ("validation", validation)):
+            if path is not None:
+                known = getattr(section, key)
+                fields = known.fields if known is not None else {}
+                update[key] = DataFile(path=str(Path(path).resolve()), fields=fields)
+        if data is not None and validation is None and needed == "train":
+            update["validation"] = None  # the spec's own validation belongs to the spec's own training data
+        section = section.model_copy(update=update)
+        if getattr(section, needed) is None:
+            help = "give it with `--data FILE.npz`, or in the spec: `data: {train: FILE.npz}`"
+            raise UsageError(Problem("data-missing", "no data to work on", help=help))
+        return section
+
+
+def load(
+    path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), name: str | None = None
+) -> Loaded:
+    """Read and check a spec's file, as `kspec check --fast` does.
+
+    Raises SpecError with every problem, each with its place; UsageError where there is no such file.
+    """
+    from kspec.spec.compiled import compile_file
+
+    return Loaded(compile_file(Path(path), name=name or str(path), sets=sets, trust=trust))
+
+
+def loads(
+    text: str,
+    *,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    name: str = "<text>",
+    folder: Pathlike | None = None,
+) -> Loaded:
+    """The same for a text; paths in it are relative to `folder`, by default the current one."""
+    from kspec.spec.compiled import compile_text
+
+    where = Path(folder) if folder is not None else None
+    return Loaded(compile_text(text, name=name, folder=where, sets=sets, trust=trust))
+
+
+def rows(plan: Plan) -> list[Any]:
+    """A plan as the rows of a table."""
+    from kspec.report.tables import Row
+
+    return [
+        Row(
+            call.name,
+            call.operation,
+            tuple(str(shape) for shape, _ in call.outputs),
+            ", ".join(dict.fromkeys(dtype for _, dtype in call.outputs)),
+            call.params,
+            call.trainable > 0 or call.params == 0,
+            call.sources,
+        )
+        for call in plan.calls
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A model that can be used: with weights, and the spec that it came from where that is known."""
+
+    model: Any
+    loaded: Loaded | None
+    run: Run | None
+
+
+def open_model(
+    target: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), weights: Pathlike | None = None
+) -> Opened:
+    """The model of a run folder, a .keras file, or a spec with weights.
+
+    Raises FileError, SpecError, UsageError.
+    """
+    path = Path(target)
+    if path.is_dir():
+        return _open_run(path, trust)
+    if path.suffix == ".keras":
+        from kspec.model.archive import load_model
+        from kspec.training.data.source import missing
+
+        if not path.is_file():
+            from kspec.diagnostics import FileError
+
+            raise FileError(missing(str(path)))
+        return Opened(load_model(path, trust=tuple(trust)), None, None)
+    loaded = load(path, sets=sets, trust=trust)
+    if weights is not None:
+        loaded = loaded._with(weights=str(Path(weights).resolve()))
+    if loaded.compiled.spec.weights is None:
+        help = "give `--weights FILE`, or a run folder or a .keras file in place of the spec"
+        raise UsageError(Problem("weights", "a spec alone has no trained weights", help=help))
+    return Opened(loaded.build(), loaded, None)
+
+
+def _open_run(path: Path, trust: Sequence[str]) -> Opened:
+    from kspec.model.archive import load_model
+    from kspec.model.objects import search_also
+    from kspec.spec.compiled import compile_file
+    from kspec.training.run import SPEC, model_file, open_run
+
+    run = open_run(path)
+    file = model_file(path)
+    spec_file = path / SPEC
+    try:
+        compiled = compile_file(spec_file, name=str(spec_file), trust=trust)
+    except KspecError:
+        if not any(problem.code == "untrusted-code" for problem in _problems_of(spec_file, trust)):
+            compiled = compile_file(spec_file, name=str(spec_file), trust=trust, without=("data",))
+        else:
+            raise
+    search_also(compiled.folders)
+    return Opened(load_model(file, trust=tuple(trust)), Loaded(compiled), run)
+
+
+def _problems_of(path: Path, trust: Sequence[str]) -> tuple[Problem, ...]:
+    from kspec.spec.compiled import compile_file
+
+    try:
+        compile_file(path, name=str(path), trust=trust)
+    except KspecError as error:
+        return error.problems
+    return ()
+
+
+def evaluate(
+    target: Pathlike,
+    data: Pathlike | None = None,
+    *,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    weights: Pathlike | None = None,
+    batch_size: int | None = None,
+) -> dict[str, float]:
+    """Loss and metrics, by Keras's own keys, of a trained model on `data` (or on the spec's own test data).
+
+    Raises FileError, SpecError, UsageError, TrainingError.
+    """
+    from kspec.training import apply
+    from kspec.training.data.check import check
+    from kspec.training.interface import interface_of
+
+    opened = open_model(target, sets=sets, trust=trust, weights=weights)
+    matched = _matched(opened, data, targets=True)
+    if opened.model.optimizer is None and not getattr(opened.model, "compiled", False):
+        help = "evaluate a run folder, or a spec with `compile`"
+        raise UsageError(Problem("compile-missing", "the model has no loss to evaluate", help=help))
+    check(matched, opened.model, interface_of(opened.model))
+    return apply.evaluate(opened.model, matched, batch_size=batch_size)
+
+
+def predict(
+    target: Pathlike,
+    data: Pathlike | None = None,
+    *,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    weights: Pathlike | None = None,
+    batch_size: int | None = None,
+) -> Mapping[str, np.ndarray]:
+    """A trained model's outputs by name, a row for each example of `data`.
+
+    Raises FileError, SpecError, UsageError, TrainingError.
+    """
+    from kspec.training import apply
+
+    opened = open_model(target, sets=sets, trust=trust, weights=weights)
+    return apply.predict(opened.model, _matched(opened, data, targets=False), batch_size=batch_size)
+
+
+def _matched(opened: Opened, data: Pathlike | None, *, targets: bool) -> Any:
+    """The data to use: given, or the spec's test, validation or training data, in that order."""
+    from kspec.spec.schema import DataFile
+    from kspec.training.data.match import match
+    from kspec.training.data.source import open_source
+    from kspec.training.interface import interface_of
+
+    section = opened.loaded.compiled.spec.data if opened.loaded is not None else None
+    known = [] if section is None else [section.test, section.validation, section.train]
+    own = next((file for file in known if file is not None), None)
+    fields = own.fields if own is not None else {}
+    file = DataFile(path=str(Path(data).resolve()), fields=fields) if data is not None else own
+    if file is None:
+        raise UsageError(Problem("data-missing", "no data to work on", help="give it with `--data FILE.npz`"))
+    source = open_source(file.path)
+    asked = opened.loaded.compiled.spec.fit if opened.loaded is not None else None
+    weights = asked.sample_weight if asked is not None else None
+    names = [weights] if isinstance(weights, str) else list((weights or {}).values())
+    given = weights if targets and names and all(name in source.fields for name in names) else None
+    return match(
+        source, interface_of(opened.model), fields=file.fields, sample_weight=given, part="test", targets=targets
+    )

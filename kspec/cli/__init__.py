@@ -1,0 +1,78 @@
+"""The command line: flags -> one plain call -> report -> exit status."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from kspec.cli.edge import guarded
+
+COMMANDS = {
+    "check": ("kspec.cli.check", "Find every mistake in specs, with line and column."),
+    "show": ("kspec.cli.show", "Print the canonical spec, or any stage on the way to the model."),
+    "summary": ("kspec.cli.summary", "Print layers, shapes and parameters, without building weights."),
+    "build": ("kspec.cli.build", "Build the Keras model and save it."),
+    "fit": ("kspec.cli.fit", "Train on data, in a run folder."),
+    "evaluate": ("kspec.cli.evaluate", "Measure a trained model on data."),
+    "predict": ("kspec.cli.predict", "Write a trained model's predictions for data."),
+    "init": ("kspec.cli.init", "Start a spec from data, or from the gallery."),
+    "explain": ("kspec.cli.explain", "Explain a problem's code, or a topic."),
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are used: help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module: Any = import_module(COMMANDS[name][0])
+        return module.command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from kspec.diagnostics import listing, suggestion
+
+            ctx.fail(f"there is no command `{name}`: {suggestion(name, COMMANDS, f'commands: {listing(COMMANDS)}')}")
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        names = ("kspec", "keras", "jax", "numpy")
+        click.echo("\n".join(f"{name} {metadata.version(name)}" for name in names))
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Print versions.")
+def cli() -> None:
+    """Keras models as reviewed, checked, reproducible YAML files, on JAX.
+
+    \b
+    kspec check specs/              find every mistake, at its line
+    kspec summary spec.yaml         layers, shapes, parameters, in a second
+    kspec fit spec.yaml --data x.npz
+    kspec evaluate runs/…  ·  kspec predict runs/… --data x.npz -o predictions.csv
+
+    Exit status: 0 all well · 1 problems in a spec · 2 wrong use of the command line · 3 problems in data or files ·
+    4 training failed · 130 interrupted · 70 a defect of kspec.
+    """
+
+
+def main() -> None:
+    """The program."""
+    sys.exit(guarded(cli))

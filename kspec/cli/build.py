@@ -1,0 +1,38 @@
+"""kspec build"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kspec.cli import options
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to save: .keras, or .weights.h5.")
+@options.memory
+@options.quiet
+@options.spec_options
+def command(
+    spec: Path,
+    output: Path | None,
+    max_memory: str | None,
+    quiet: bool,
+    sets: tuple[str, ...],
+    trust: tuple[str, ...],
+) -> None:
+    """Build the Keras model with its weights, compiled, and save it."""
+    from kspec import api
+    from kspec.model.save import check_ending, save
+
+    if output is not None:
+        check_ending(output)
+    loaded = api.load(spec, sets=sets, trust=trust)
+    model = loaded.build(max_memory=options.size(max_memory))
+    if output is not None:
+        save(model, output)
+    if not quiet:
+        where = f" → {output}" if output is not None else " (not saved: -o model.keras)"
+        click.echo(f"{loaded.name}: {model.count_params():,} parameters{where}")

@@ -1,0 +1,38 @@
+"""kspec evaluate"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from kspec.cli import options
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="An .npz file (default: the spec's own test data).")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights for a spec: .weights.h5 or .keras.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.spec_options
+def command(
+    target: Path,
+    data: Path | None,
+    weights: Path | None,
+    batch_size: int | None,
+    as_json: bool,
+    sets: tuple[str, ...],
+    trust: tuple[str, ...],
+) -> None:
+    """Measure a trained model: TARGET is a run folder, a .keras file, or a spec with weights."""
+    from kspec import api
+    from kspec.report.figures import figure
+
+    found = api.evaluate(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size)
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        width = max(map(len, found))
+        click.echo("\n".join(f"{name:<{width}}  {figure(value)}" for name, value in found.items()))

@@ -1,0 +1,39 @@
+"""kspec predict"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kspec.cli import options
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="An .npz file (default: the spec's own test data).")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where: .npz, .csv or .parquet.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights for a spec: .weights.h5 or .keras.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
+@options.quiet
+@options.spec_options
+def command(
+    target: Path,
+    data: Path | None,
+    output: Path,
+    weights: Path | None,
+    batch_size: int | None,
+    quiet: bool,
+    sets: tuple[str, ...],
+    trust: tuple[str, ...],
+) -> None:
+    """Write a trained model's predictions: TARGET is a run folder, a .keras file, or a spec with weights."""
+    from kspec import api
+    from kspec.training.predictions import write_predictions, writer_for
+
+    writer_for(output)
+    found = api.predict(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size)
+    write_predictions(output, found)
+    if not quiet:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items())
+        click.echo(f"{shapes} → {output}")

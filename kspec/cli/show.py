@@ -1,0 +1,27 @@
+"""kspec show"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kspec.cli import options
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--stage", metavar="STAGE", default="canonical", help="canonical, source, spec, steps, graph or plan.")
+@click.option("--origins", is_flag=True, help="Say for every value where it came from.")
+@options.spec_options
+def command(spec: Path, stage: str, origins: bool, sets: tuple[str, ...], trust: tuple[str, ...]) -> None:
+    """Print the canonical spec: every short form spelled out, every step named, defaults left out."""
+    from kspec import api
+
+    loaded = api.load(spec, sets=sets, trust=trust)
+    if origins:
+        from kspec.report.origins import origins_text
+
+        click.echo(origins_text(loaded.origins()), nl=False)
+    else:
+        click.echo(loaded.show(stage), nl=False)

@@ -1,0 +1,24 @@
+"""kspec summary"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from kspec.cli import options
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@options.spec_options
+def command(spec: Path, sets: tuple[str, ...], trust: tuple[str, ...]) -> None:
+    """Print layers, output shapes and parameters; no weights are made."""
+    from kspec import api
+    from kspec.report.tables import Totals, print_summary
+
+    loaded = api.load(spec, sets=sets, trust=trust)
+    plan = loaded.plan()
+    totals = Totals(plan.params, plan.trainable, plan.non_trainable, plan.weight_bytes)
+    print_summary(api.rows(plan), totals, sys.stdout, title=loaded.name)

@@ -1,0 +1,116 @@
+"""Problems as values: what is wrong, where, and what to do. A leaf: it imports nothing of kspec.
+
+A room raises problems with *routes* (``("layers", 3, "Dense", "unit")``); the edge of the house turns a
+route into a `Span` of a file. Rendering is elsewhere (`kspec.report`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+Route = tuple[str | int, ...]
+"""The way to a value in a spec: mapping keys and list indices from the top."""
+
+
+class Span(NamedTuple):
+    """A piece of a file; lines and columns count from 1, columns in characters, the end is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+    """The whole first line of the piece, for an excerpt."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One more fact about a problem, shown under it; with a place it prints as ``(line 11)``."""
+
+    text: str
+    route: Route | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    `code` is stable and documented (``kspec explain CODE``); `message` says what is wrong, `help` what to do
+    about it. `route` leads to the place, `at` says whether the mapping key or the value there is meant.
+    `uses` are the routes of the block uses and repeats that asked for an expanded step, outermost first.
+    `span` is filled in at the edge; a problem of a data file has `file` and no span.
+    """
+
+    code: str
+    message: str
+    route: Route = ()
+    help: str = ""
+    at: Literal["key", "value"] = "value"
+    notes: tuple[Note, ...] = ()
+    uses: tuple[Route, ...] = ()
+    severity: Literal["error", "warning"] = "error"
+    span: Span | None = None
+    file: str = ""
+
+
+class KspecError(Exception):
+    """Something wrong that a person can mend; carries problems and the command's exit status."""
+
+    status: ClassVar[int] = 1
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("; ".join(problem.message for problem in self.problems))
+
+
+class SpecError(KspecError):
+    """Problems in a spec: exit status 1."""
+
+    status = 1
+
+
+class UsageError(KspecError):
+    """Wrong use of the command line or of the Python API: exit status 2."""
+
+    status = 2
+
+
+class FileError(KspecError):
+    """Problems in data or files: exit status 3."""
+
+    status = 3
+
+
+class TrainingError(KspecError):
+    """Training failed (a NaN loss, for one): exit status 4."""
+
+    status = 4
+
+
+def nearest(word: object, words: Iterable[str]) -> str:
+    """The valid word closest to `word`, or an empty string where none is close."""
+    text = str(word)
+    folded = {w.casefold().replace("_", ""): w for w in words}
+    close = difflib.get_close_matches(text.casefold().replace("_", ""), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
+def suggestion(word: object, words: Iterable[str], otherwise: str = "") -> str:
+    """Help for a wrong word: the nearest valid one, or `otherwise`."""
+    close = nearest(word, words)
+    return f"did you mean `{close}`?" if close else otherwise
+
+
+def listing(words: Iterable[object], limit: int = 12) -> str:
+    """Words in backquotes, joined by commas; beyond `limit` they are counted."""
+    items = [f"`{word}`" for word in words]
+    rest = len(items) - limit
+    return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")

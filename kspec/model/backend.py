@@ -1,0 +1,68 @@
+"""The one place that chooses the backend and imports Keras."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+from kspec.diagnostics import Problem, UsageError
+
+T = TypeVar("T")
+
+DEEP = 200
+"""Graphs of more calls than this are walked on a large stack: Keras follows a graph by recursion."""
+
+_STACK = 1024 * 2**20
+
+
+@functools.cache
+def load_keras() -> ModuleType:
+    """Keras on JAX.
+
+    Raises UsageError when Keras was already imported with another backend, or cannot be imported.
+    """
+    os.environ["KERAS_BACKEND"] = "jax"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import keras
+    except ImportError as error:
+        problem = Problem("environment", f"Keras cannot be imported: {error}", help="pip install kspec")
+        raise UsageError(problem) from None
+    backend = keras.config.backend()
+    if backend != "jax":
+        message = f"Keras was imported with the {backend} backend before kspec"
+        help = "import kspec first, or set KERAS_BACKEND=jax"
+        raise UsageError(Problem("environment", message, help=help))
+    return keras
+
+
+def deeply(work: Callable[[], T], calls: int) -> T:
+    """`work()`, on a thread with a large stack where the graph has many calls."""
+    if calls <= DEEP:
+        return work()
+    outcome: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # whatever it is, it is raised again in the caller's thread
+            failure.append(error)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
+    try:
+        sys.setrecursionlimit(max(limit, 60 * calls + 10_000))
+        thread = threading.Thread(target=run, name="kspec-deep")
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(size)
+        sys.setrecursionlimit(limit)
+    if failure:
+        raise failure[0]
+    return outcome[0]  # type: ignore[no-any-return]

@@ -1,0 +1,308 @@
+"""Graph -> keras.Model, with weights or abstract: the same walk, in the order a Keras script would make its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kspec import catalog
+from kspec.diagnostics import Problem, Route, SpecError
+from kspec.model import errors
+from kspec.model.archive import load_saved
+from kspec.model.backend import deeply, load_keras
+from kspec.model.heads import float32_heads
+from kspec.model.objects import custom, factory, make
+from kspec.model.private import operation_of, rename, tensor_name
+from kspec.spec.graph import Graph, Layer, Node, refs
+from kspec.spec.objects import Object
+from kspec.spec.schema import Spec
+from kspec.spec.steps import Ref, Saved
+
+
+def abstract(graph: Graph, spec: Spec) -> Any:
+    """The model with shapes and dtypes and no weights: nothing is allocated, nothing is computed.
+
+    Raises SpecError with a problem for every step that cannot be built.
+    """
+    keras = load_keras()
+
+    def work() -> Any:
+        with keras.StatelessScope(initialize_variables=False), _policy(spec):
+            return _model(graph, spec, with_weights=False)
+
+    return deeply(work, _calls(graph))
+
+
+def build(graph: Graph, spec: Spec) -> Any:
+    """The keras.Model of a graph, its weights initialized as the same script in Keras would under the spec's seed."""
+    keras = load_keras()
+
+    def work() -> Any:
+        if spec.seed is not None:
+            keras.utils.set_random_seed(spec.seed)
+        with _policy(spec):
+            return _model(graph, spec, with_weights=True)
+
+    return deeply(work, _calls(graph))
+
+
+@contextmanager
+def _policy(spec: Spec) -> Iterator[None]:
+    """The spec's dtype policy while its layers are made."""
+    keras = load_keras()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(make(spec.dtype_policy) if spec.dtype_policy is not None else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _calls(graph: Graph) -> int:
+    inner = sum(_calls(layer.operation) for layer in graph.layers.values() if isinstance(layer.operation, Graph))
+    return len(graph.nodes) + inner
+
+
+def _model(graph: Graph, spec: Spec, *, with_weights: bool) -> Any:
+    problems: list[Problem] = []
+    walk = Walk(problems, with_weights)
+    heads = float32_heads(graph) if _is_mixed() else frozenset()
+    cls = custom(spec.class_, ("class",)) if spec.class_ is not None else None
+    model = walk.model(graph, heads, cls)
+    if problems:
+        raise SpecError(problems)
+    return model
+
+
+def _is_mixed() -> bool:
+    policy = load_keras().config.dtype_policy()
+    return bool(policy.compute_dtype != policy.variable_dtype)
+
+
+class Walk:
+    """One building of a graph and the graphs nested in it; problems are collected, wrong steps are passed by."""
+
+    def __init__(self, problems: list[Problem], with_weights: bool) -> None:
+        self.keras, self.problems, self.with_weights = load_keras(), problems, with_weights
+
+    def model(self, graph: Graph, heads: frozenset[str], cls: Any = None, prefix: str = "") -> Any:
+        """The keras.Model of `graph`; None where a step is wrong. `heads` are layers whose outputs stay float32."""
+        before = len(self.problems)
+        tensors: dict[str, Any] = {}
+        for given in graph.inputs:
+            tensors[given.name] = self._input(graph, given)
+        layers: dict[str, Any] = {}
+        routes = {given.name: given.route for given in graph.inputs} | {node.name: node.route for node in graph.nodes}
+        for node in graph.nodes:
+            if any(ref.name not in tensors for ref in refs(node)):
+                continue  # a step before it is wrong, and is reported
+            result = self._call(graph, node, layers, tensors, routes, heads, prefix)
+            if result is not None:
+                tensors[node.name] = result
+        if len(self.problems) > before:
+            return None
+        inputs = [tensors[given.name] for given in graph.inputs]
+        outputs = self._outputs(graph, tensors, heads)
+        if outputs is None:
+            return None
+        make_model = cls if cls is not None else self.keras.Model
+        return make_model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=graph.name)
+
+    # -- inputs and outputs ------------------------------------------------------------------------------------
+
+    def _input(self, graph: Graph, given: Any) -> Any:
+        arguments = dict(given.arguments)
+        if "like" in arguments:  # a nested block's input takes the shape of what reaches it
+            like = arguments["like"]
+            return self.keras.Input(batch_shape=like.shape, dtype=like.dtype, name=given.name)
+        if "shape" in arguments:
+            arguments["shape"] = tuple(arguments["shape"])
+        if "batch_shape" in arguments:
+            arguments["batch_shape"] = tuple(arguments["batch_shape"])
+        try:
+            return self.keras.Input(**arguments, name=given.name)
+        except (ValueError, TypeError) as error:
+            problem = Problem("wrong-value", f"this input cannot be made: {errors.cleaned(error)}", given.route, at="key")
+            raise SpecError(problem) from None
+
+    def _outputs(self, graph: Graph, tensors: dict[str, Any], heads: frozenset[str]) -> Any:
+        def tensor(ref: Ref, route: Route) -> Any:
+            value = _pick(tensors[ref.name], ref.index)
+            if value is None or isinstance(value, (list, tuple, dict)):
+                count = len(tensors[ref.name])
+                message = f"`{ref.name}` gives {count} tensors"
+                self.problems.append(Problem("unknown-output", message, route, f"pick one: `{ref.name}.0`"))
+                return None
+            return self._as_float32(value, ref) if ref.name in heads else value
+
+        if isinstance(graph.outputs, Ref):
+            return tensor(graph.outputs, ("outputs",))
+        if isinstance(graph.outputs, dict):
+            named = {name: tensor(ref, ("outputs",)) for name, ref in graph.outputs.items()}
+            return None if any(value is None for value in named.values()) else named
+        found = [tensor(ref, ("outputs", index)) for index, (_, ref) in enumerate(graph.outputs)]
+        return None if any(value is None for value in found) else found
+
+    def _as_float32(self, tensor: Any, ref: Ref) -> Any:
+        """A head that no layer's policy can keep in float32 (a keras.ops function) is cast."""
+        if str(tensor.dtype) not in ("float16", "bfloat16"):
+            return tensor
+        made = operation_of(tensor)
+        result = self.keras.ops.cast(tensor, "float32")
+        name = made.name
+        rename(made, f"{name}_compute")
+        rename(operation_of(result), name)
+        tensor_name(result, name)
+        return result
+
+    # -- one call ----------------------------------------------------------------------------------------------
+
+    def _call(
+        self,
+        graph: Graph,
+        node: Node,
+        layers: dict[str, Any],
+        tensors: dict[str, Any],
+        routes: dict[str, Route],
+        heads: frozenset[str],
+        prefix: str,
+    ) -> Any:
+        """The tensors that a node gives; None, with the problem noted, where it cannot be built."""
+        layer = graph.layers[node.layer]
+        operation = layer.operation
+        before = len(self.problems)
+        picked = {ref: self._tensor(ref, tensors, node, operation) for ref in refs(node)}
+        if len(self.problems) > before:
+            return None
+        positional = [_filled(item, picked) for item in node.positional]
+        named = {key: _filled(item, picked) for key, item in node.named.items()}
+        if not isinstance(operation, Object) or operation.kind != "ops":
+            if node.layer not in layers:
+                layers[node.layer] = self._layer(layer, positional, heads, prefix)
+            if layers[node.layer] is None:
+                return None
+            if isinstance(operation, Graph):
+                named = {}
+        try:
+            if isinstance(operation, Object) and operation.kind == "ops":
+                return self._function(node, operation, positional, named)
+            if isinstance(operation, (Graph, Saved)) and len(positional) > 1:
+                positional = [positional]
+            return layers[node.layer](*positional, **named, **node.call)
+        except (KeyboardInterrupt, SpecError):
+            raise
+        except Exception as error:  # Keras and JAX raise whatever they like for shapes that do not fit
+            operands = [(_shown(ref), picked[ref], routes.get(ref.name)) for ref in refs(node)]
+            what = operation.name if isinstance(operation, Object) else node.layer
+            self.problems.append(errors.call(error, node, what, operands))
+            return None
+
+    def _tensor(self, ref: Ref, tensors: dict[str, Any], node: Node, operation: Any) -> Any:
+        made = tensors[ref.name]
+        value = _pick(made, ref.index)
+        if value is None:
+            count = len(made) if isinstance(made, (list, tuple, dict)) else 1
+            have = "one output" if count == 1 else f"{count} outputs"
+            message = f"`{ref.name}` has {have}; there is no `{ref.name}.{ref.index}`"
+            route = (*node.route[:-1], "from")
+            self.problems.append(Problem("unknown-name", message, route, "they count from 0", uses=node.uses))
+        elif isinstance(value, (list, tuple, dict)):
+            if not _takes_list(operation):
+                message = f"`{ref.name}` gives {len(value)} tensors, and one is taken here"
+                names = ", ".join(f"`{ref.name}.{index}`" for index in range(min(len(value), 4)))
+                self.problems.append(Problem("wiring", message, node.route, f"pick one: `from: {names}`", "key", uses=node.uses))
+            return list(value.values()) if isinstance(value, dict) else list(value)
+        return value
+
+    def _function(self, node: Node, operation: Object, positional: list[Any], named: dict[str, Any]) -> Any:
+        """A call of a keras.ops function; what it makes is named after the step."""
+        entry = catalog.find("ops", operation.name)
+        assert entry is not None
+        arguments = {key: make(value) for key, value in operation.args.items()}
+        if entry.variadic:
+            leading = [arguments.pop(p.name) for p in entry.parameters if p.required and p.name in arguments]
+            tensors = positional[0] if len(positional) == 1 and isinstance(positional[0], list) else positional
+            result = factory(operation)(*leading, *tensors, **arguments, **node.call)
+        else:
+            names = [argument.name for argument in entry.call]
+            given = dict(zip(names, positional, strict=False))
+            result = factory(operation)(**given, **named, **arguments, **node.call)
+        first = self.keras.tree.flatten(result)[0]
+        rename(operation_of(first), node.name)
+        if not isinstance(result, (list, tuple, dict)):
+            tensor_name(result, node.name)
+        return result
+
+    # -- layers ------------------------------------------------------------------------------------------------
+
+    def _layer(self, layer: Layer, positional: list[Any], heads: frozenset[str], prefix: str) -> Any:
+        """The Keras layer, made at its first call."""
+        operation = layer.operation
+        try:
+            if isinstance(operation, Graph):
+                made = self._nested(operation, layer, positional, heads)
+            elif isinstance(operation, Saved):
+                made = load_saved(operation, layer.name, layer.route, self.with_weights)
+            else:
+                made = self._object(operation, layer, heads)
+        except SpecError as error:
+            self.problems.extend(error.problems)
+            return None
+        if made is not None and layer.trainable is not None:
+            made.trainable = layer.trainable
+        return made
+
+    def _object(self, operation: Object, layer: Layer, heads: frozenset[str]) -> Any:
+        arguments = {key: make(value) for key, value in operation.args.items()}
+        policy = layer.dtype
+        if policy is None and layer.name in heads:
+            policy = "float32"
+        if policy is not None:
+            arguments["dtype"] = make(policy)
+        try:
+            made = factory(operation)(**arguments, name=layer.name)
+        except (KeyboardInterrupt, SpecError):
+            raise
+        except Exception as error:  # constructors check their arguments with any exception they like
+            raise SpecError(errors.construction(error, operation, layer.uses)) from None
+        return made
+
+    def _nested(self, graph: Graph, layer: Layer, positional: list[Any], heads: frozenset[str]) -> Any:
+        """A block (or another spec) as a model of its own; its open inputs take the shapes that reach it."""
+        tensors = positional[0] if len(positional) == 1 and isinstance(positional[0], list) else positional
+        if len(tensors) != len(graph.inputs):
+            message = f"`{layer.name}` takes {len(graph.inputs)} inputs, and {len(tensors)} reach it"
+            raise SpecError(Problem("wiring", message, layer.route, at="key", uses=layer.uses))
+        inputs = tuple(
+            given if given.arguments else given._replace(arguments={"like": tensor})
+            for given, tensor in zip(graph.inputs, tensors, strict=True)
+        )
+        inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
+        return self.model(graph._replace(name=layer.name, inputs=inputs), inner)
+
+
+def _takes_list(operation: Any) -> bool:
+    """Whether the first thing that a call takes may be several tensors."""
+    entry = catalog.find(operation.kind, operation.name) if isinstance(operation, Object) else None
+    return entry is None or not entry.call or entry.call[0].tensor in ("list", "any")
+
+
+def _pick(made: Any, index: int | None) -> Any:
+    """One output of a call; None where there is no such output."""
+    if index is None:
+        return made
+    items = list(made.values()) if isinstance(made, dict) else made if isinstance(made, (list, tuple)) else [made]
+    return items[index] if index < len(items) else None
+
+
+def _filled(item: Any, tensors: dict[Ref, Any]) -> Any:
+    if isinstance(item, Ref):
+        return tensors[item]
+    if isinstance(item, list):
+        return [_filled(part, tensors) for part in item]
+    return item
+
+
+def _shown(ref: Ref) -> str:
+    return ref.name if ref.index is None else f"{ref.name}.{ref.index}"

@@ -1,0 +1,74 @@
+"""The spec's `compile` -> keras.Model.compile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kspec.diagnostics import Problem, SpecError
+from kspec.model.errors import cleaned
+from kspec.model.objects import make
+from kspec.spec.objects import Object
+from kspec.spec.schema import Compile, Spec, objects_in
+
+
+def compile_model(model: Any, section: Compile) -> None:
+    """Compile a model as the spec says.
+
+    Raises SpecError where Keras refuses an argument.
+    """
+    problems: list[Problem] = []
+    made: dict[str, Any] = {}
+    for key in ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"):
+        value = getattr(section, key)
+        try:
+            made[key] = make(value)
+        except SpecError as error:
+            problems.extend(error.problems)
+        except Exception as error:  # constructors check their arguments with any exception they like
+            problems.append(_problem(error, value, ("compile", key)))
+    if problems:
+        raise SpecError(problems)
+    try:
+        model.compile(
+            **made,
+            run_eagerly=section.run_eagerly,
+            steps_per_execution=section.steps_per_execution,
+            jit_compile=section.jit_compile,
+            auto_scale_loss=section.auto_scale_loss,
+        )
+    except (ValueError, TypeError) as error:
+        raise SpecError(Problem("wrong-value", f"Keras refuses this: {cleaned(error)}", ("compile",), at="key")) from None
+
+
+def _problem(error: Exception, value: Any, route: tuple[str | int, ...]) -> Problem:
+    """The problem at the innermost object that cannot be made."""
+    for found in reversed(objects_in(value)):
+        try:
+            make(found)
+        except Exception as inner:  # the same failure, now of one object
+            message = f"{found.name} cannot be made: {cleaned(inner)}"
+            return Problem("wrong-value", message, found.route, at="key")
+    return Problem("wrong-value", cleaned(error), route)
+
+
+def check_compile(spec: Spec, model: Any) -> list[Problem]:
+    """Problems of the objects in `compile` and `fit`, found by making them once."""
+    problems: list[Problem] = []
+    values: list[Object] = []
+    if spec.compile is not None:
+        values += objects_in([getattr(spec.compile, name) for name in type(spec.compile).model_fields])
+    if spec.fit is not None:
+        values += objects_in(spec.fit.callbacks)
+    failed: set[int] = set()
+    for value in reversed(values):
+        if any(id(inner) in failed for inner in objects_in(value.args)):
+            failed.add(id(value))
+            continue
+        try:
+            make(value)
+        except SpecError as error:
+            problems.extend(error.problems)
+        except Exception as error:  # constructors check their arguments with any exception they like
+            failed.add(id(value))
+            problems.append(Problem("wrong-value", f"{value.name} cannot be made: {cleaned(error)}", value.route, at="key"))
+    return problems

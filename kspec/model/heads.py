@@ -1,0 +1,15 @@
+"""Which layers of a mixed-precision model make its outputs: they stay float32 unless the spec says otherwise."""
+
+from __future__ import annotations
+
+from kspec.spec.graph import Graph
+
+
+def float32_heads(graph: Graph) -> frozenset[str]:
+    """Names of the nodes that make outputs and of the layers they call.
+
+    A softmax or a loss computed in float16 loses its small probabilities
+    (https://keras.io/api/mixed_precision/): Keras's guide asks for float32 outputs.
+    """
+    outputs = {ref.name for ref in graph.output_refs()}
+    return frozenset(outputs | {node.layer for node in graph.nodes if node.name in outputs})

@@ -1,0 +1,64 @@
+"""Checked Objects -> Keras objects."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kspec import catalog
+from kspec.diagnostics import Problem, SpecError
+from kspec.model.backend import load_keras
+from kspec.spec.objects import Object
+
+
+def keras_class(kind: str, name: str) -> Callable[..., Any]:
+    """The Keras class or function of a catalogue entry."""
+    entry = catalog.find(kind, name)
+    assert entry is not None, (kind, name)
+    found: Any = load_keras()
+    for part in entry.path.split(".")[1:]:
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def make(value: Any) -> Any:
+    """A Keras object from an Object; anything else is data, with the Objects inside made."""
+    if isinstance(value, Object):
+        args = {key: make(item) for key, item in value.args.items()}
+        return factory(value)(**args)
+    if isinstance(value, (list, tuple)):
+        return [make(item) for item in value]
+    if isinstance(value, dict):
+        return {key: make(item) for key, item in value.items()}
+    return value
+
+
+def factory(value: Object) -> Callable[..., Any]:
+    """What makes an Object: Keras's class, or a trusted custom one."""
+    entry = catalog.find(value.kind, value.name)
+    if entry is not None:
+        return keras_class(value.kind, value.name)
+    return custom(value.name, value.route)
+
+
+def custom(path: str, route: tuple[str | int, ...]) -> Any:
+    """A custom class by its full name. Its module runs: the spec's checks have made sure that it is trusted."""
+    module, _, name = path.rpartition(".")
+    load_keras()
+    try:
+        return getattr(importlib.import_module(module), name)
+    except AttributeError:
+        raise SpecError(Problem("custom-code", f"`{module}` has no `{name}`", route)) from None
+    except Exception as error:  # importing a person's own module may raise anything at all
+        message = f"importing `{module}` failed: {type(error).__name__}: {error}"
+        raise SpecError(Problem("custom-code", message, route)) from error
+
+
+def search_also(folders: Iterable[Path]) -> None:
+    """Let custom modules be found in `folders`, after Python's own path."""
+    for folder in folders:
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))

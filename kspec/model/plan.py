@@ -1,0 +1,183 @@
+"""Abstract model -> Plan: shapes, dtypes, parameters; and what a spec expects of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from kspec.diagnostics import Problem, SpecError
+from kspec.spec.graph import Graph, refs
+from kspec.spec.objects import Object
+from kspec.spec.schema import Bound, Spec
+from kspec.spec.steps import Saved
+
+_BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "bool": 1}
+
+
+class Call(NamedTuple):
+    """One row of a plan: a layer's call, or an input. Shapes have the batch axis first, as None."""
+
+    name: str
+    operation: str
+    outputs: tuple[tuple[tuple[int | None, ...], str], ...]
+    """Shape and dtype of each output."""
+    params: int
+    trainable: int
+    sources: tuple[str, ...]
+    shared: bool
+    """Whether the layer was called, and counted, by an earlier row."""
+
+
+class Plan(NamedTuple):
+    """What a model will be: its calls, and its parameters and bytes as Keras counts them."""
+
+    name: str
+    calls: tuple[Call, ...]
+    params: int
+    trainable: int
+    weight_bytes: int
+    outputs: tuple[tuple[str, tuple[int | None, ...], str], ...]
+    """Name, shape and dtype of each output."""
+
+    @property
+    def non_trainable(self) -> int:
+        return self.params - self.trainable
+
+
+def plan(model: Any, graph: Graph) -> Plan:
+    """The plan of a model that was built, abstractly or not, from `graph`."""
+    layers = {layer.name: layer for layer in model.layers}
+    tensors = _tensors(model)
+    seen: set[str] = set()
+    calls = [
+        Call(given.name, "Input", tensors.get(given.name, ()), 0, 0, (), False) for given in graph.inputs
+    ]
+    for node in graph.nodes:
+        layer = layers.get(node.layer)
+        own = layer.weights if layer is not None and node.layer not in seen else []
+        trainable = layer.trainable_weights if layer is not None and node.layer not in seen else []
+        shared = node.layer in seen
+        seen.add(node.layer)
+        calls.append(
+            Call(
+                node.name,
+                _operation(graph.layers[node.layer].operation),
+                tensors.get(node.name, ()),
+                _count(own),
+                _count(trainable),
+                tuple(dict.fromkeys(ref.name for ref in refs(node))),
+                shared,
+            )
+        )
+    outputs = tuple(
+        (name, tuple(tensor.shape), str(tensor.dtype))
+        for name, tensor in zip(graph.output_names(), _flat(model.outputs), strict=True)
+    )
+    size = sum(_size(weight.shape) * _BYTES.get(str(weight.dtype), 4) for weight in model.weights)
+    return Plan(model.name, tuple(calls), _count(model.weights), _count(model.trainable_weights), size, outputs)
+
+
+def _tensors(model: Any) -> dict[str, tuple[tuple[tuple[int | None, ...], str], ...]]:
+    """Shapes and dtypes that each operation called once gives."""
+    found = {}
+    for operation in model.operations:
+        output = _output_of(operation)
+        if output is not None:
+            found[operation.name] = tuple((tuple(tensor.shape), str(tensor.dtype)) for tensor in _flat(output))
+    return found
+
+
+def _output_of(operation: Any) -> Any:
+    try:
+        return operation.output
+    except (AttributeError, ValueError):  # a layer called several times has no single output
+        return None
+
+
+def _flat(tensors: Any) -> list[Any]:
+    if isinstance(tensors, dict):
+        return [tensor for item in tensors.values() for tensor in _flat(item)]
+    if isinstance(tensors, (list, tuple)):
+        return [tensor for item in tensors for tensor in _flat(item)]
+    return [tensors]
+
+
+def _operation(operation: Any) -> str:
+    if isinstance(operation, Object):
+        return operation.name
+    if isinstance(operation, Saved):
+        return operation.path.rsplit("/", 1)[-1]
+    return "model"
+
+
+def _count(weights: Any) -> int:
+    return sum(_size(weight.shape) for weight in weights)
+
+
+def _size(shape: Any) -> int:
+    return math.prod(shape)
+
+
+def check_size(plan: Plan, limit: int) -> None:
+    """Refuse what would not fit into `limit` bytes: weights, or one example's activations of any step.
+
+    Raises SpecError.
+    """
+    if plan.weight_bytes > limit:
+        message = f"the weights take {_shown_bytes(plan.weight_bytes)}, and {_shown_bytes(limit)} are allowed"
+        raise SpecError(Problem("too-large", message, ("layers",), "raise it with `--max-memory`", "key"))
+    for call in plan.calls:
+        for shape, dtype in call.outputs:
+            size = math.prod(axis or 1 for axis in shape) * _BYTES.get(dtype, 4)
+            if size > limit:
+                message = f"one example's output of `{call.name}` takes {_shown_bytes(size)}"
+                help = f"{_shown_bytes(limit)} are allowed; raise it with `--max-memory`"
+                raise SpecError(Problem("too-large", message, ("layers",), help, "key"))
+
+
+def _shown_bytes(size: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} TiB"
+
+
+def check_expectations(spec: Spec, plan: Plan) -> list[Problem]:
+    """A problem for each expectation that does not hold."""
+    expect = spec.expect
+    if expect is None:
+        return []
+    counts = {
+        "params": plan.params,
+        "trainable_params": plan.trainable,
+        "non_trainable_params": plan.non_trainable,
+    }
+    problems = [
+        Problem("expect", f"`{key}` is {value:,}, and {_bound(bound)} is expected", ("expect", key))
+        for key, value in counts.items()
+        if (bound := getattr(expect, key)) is not None and not _holds(bound, value)
+    ]
+    shapes = {name: shape for name, shape, _ in plan.outputs}
+    for name, wanted in expect.outputs.items():
+        shape = shapes.get(name)
+        if shape is not None and tuple(wanted) != tuple(shape):
+            message = f"`{name}` has shape {_shape(shape)}, and {_shape(wanted)} is expected"
+            problems.append(Problem("expect", message, ("expect", "outputs", name)))
+    return problems
+
+
+def _shape(shape: Any) -> str:
+    return "[" + ", ".join("null" if axis is None else str(axis) for axis in shape) + "]"
+
+
+def _holds(bound: Bound, value: int) -> bool:
+    return (bound.min is None or value >= bound.min) and (bound.max is None or value <= bound.max)
+
+
+def _bound(bound: Bound) -> str:
+    if bound.min == bound.max and bound.min is not None:
+        return f"{bound.min:,}"
+    return " and ".join(
+        f"{word} {limit:,}" for word, limit in (("at least", bound.min), ("at most", bound.max)) if limit is not None
+    )

@@ -1,0 +1,66 @@
+"""Weights from files into layers and models, every variable accounted for."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from kspec.diagnostics import Problem, Route, SpecError, listing
+from kspec.model.archive import read_config
+from kspec.model.backend import load_keras
+from kspec.spec.graph import Graph
+
+
+def load_all(model: Any, graph: Graph, path: str | None) -> None:
+    """The spec's own `weights`, then each step's.
+
+    Raises SpecError where a file does not fit.
+    """
+    if path is not None:
+        load_into(model, Path(path), ("weights",))
+    for layer in graph.layers.values():
+        made = model.get_layer(layer.name) if layer.weights is not None or isinstance(layer.operation, Graph) else None
+        if layer.weights is not None:
+            load_into(made, Path(layer.weights), (*layer.route[:-1], "weights"))
+        if isinstance(layer.operation, Graph):
+            load_all(made, layer.operation, None)
+
+
+def load_into(target: Any, path: Path, route: Route) -> None:
+    """A weights file into one model or layer."""
+    keras = load_keras()
+    try:
+        if path.suffix in (".npz", ".npy"):
+            _assign(target, _arrays(path), path)
+            return
+        if path.suffix == ".keras":
+            read_config(path)
+        model = target if isinstance(target, keras.Model) else keras.Sequential([target])
+        keras.saving.load_weights(model, str(path))
+    except SpecError:
+        raise
+    except (ValueError, KeyError, OSError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        message = f"the weights in `{path.name}` do not fit `{target.name}`: {lines[0][:300]}"
+        raise SpecError(Problem("weights", message, route)) from None
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    loaded = np.load(path, allow_pickle=False)
+    return {"": loaded} if path.suffix == ".npy" else {name: loaded[name] for name in loaded.files}
+
+
+def _assign(target: Any, arrays: dict[str, Any], path: Path) -> None:
+    """Arrays by variable name; a single array goes to a single variable."""
+    variables = {variable.name: variable for variable in target.weights}
+    if set(arrays) == {""} and len(variables) == 1:
+        arrays = {next(iter(variables)): arrays[""]}
+    if set(arrays) != set(variables):
+        raise ValueError(f"the file has {listing(arrays)}, the layer {listing(variables)}")
+    for name, variable in variables.items():
+        if tuple(arrays[name].shape) != tuple(variable.shape):
+            raise ValueError(f"`{name}` has shape {arrays[name].shape}, the layer's is {tuple(variable.shape)}")
+        variable.assign(arrays[name])

@@ -1,0 +1,151 @@
+"""Files that a spec names: found, kept inside the project, and other specs compiled to graphs of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kspec.diagnostics import Problem, Route, SpecError, listing, suggestion
+from kspec.spec.expand import Expanded
+from kspec.spec.project import Project, resolve
+from kspec.spec.steps import Nested, Saved, Step
+
+if TYPE_CHECKING:
+    from kspec.spec.graph import Graph
+    from kspec.spec.objects import Checker
+    from kspec.spec.schema import Spec
+    from kspec.spec.source import Source
+
+WEIGHTS = (".weights.h5", ".keras", ".npz", ".npy")
+
+
+def files(
+    spec: Spec, expanded: Expanded, source: Source, project: Project, stack: tuple[Path, ...], checker: Checker
+) -> tuple[Spec, Expanded]:
+    """The spec and its steps with every path absolute, and every `model: other.yaml` a graph."""
+    attacher = _Attacher(source, project, stack, checker)
+    steps = expanded.steps
+    if any(step.weights is not None or step.operation.__class__ in (Saved, Nested) for step in steps):
+        steps = tuple(attacher.step(step) for step in steps)
+    update: dict[str, Any] = {}
+    if spec.weights is not None:
+        path = attacher.path(spec.weights, ("weights",))
+        if path is not None:
+            attacher.weights(path, ("weights",), (".weights.h5", ".keras"))
+            update["weights"] = str(path)
+    if spec.data is not None:
+        update["data"] = attacher.data(spec.data)
+    return spec.model_copy(update=update), expanded._replace(steps=steps)
+
+
+class _Attacher:
+    def __init__(self, source: Source, project: Project, stack: tuple[Path, ...], checker: Checker) -> None:
+        self.source, self.project, self.stack, self.checker = source, project, stack, checker
+        self.graphs: dict[tuple[Path, str | None], Any] = {}
+
+    def path(self, text: str, route: Route, uses: tuple[Route, ...] = (), *, exists: bool = True) -> Path | None:
+        """The file of a value, relative to the file in which the value was written."""
+        file = self.source.file_of(route)
+        folder = Path.cwd() if file.path is None else file.path.parent
+        try:
+            return resolve(self.project, folder, text, route, exists=exists)
+        except SpecError as error:
+            self.checker.problems.extend(error.problems)
+            return None
+
+    def weights(self, path: Path, route: Route, endings: tuple[str, ...]) -> None:
+        if not path.name.endswith(endings):
+            help = f"a weights file ends in {listing(endings)}"
+            self.checker.wrong("file-format", f"`{path.name}` is not a weights file", route, help)
+
+    def data(self, data: Any) -> Any:
+        """The data section with absolute paths; a file that is not there yet is said when it is needed."""
+        update = {}
+        for key in ("train", "validation", "test"):
+            file = getattr(data, key)
+            if file is not None:
+                route: Route = ("data", key, "path")
+                path = self.path(file.path, route, exists=False)
+                update[key] = file.model_copy(update={"path": str(path if path is not None else file.path)})
+        return data.model_copy(update=update)
+
+    def step(self, step: Step) -> Step:
+        if step.weights is not None:
+            route = (*step.route[:-1], "weights")
+            path = self.path(step.weights, route, step.uses)
+            if path is not None:
+                self.weights(path, route, WEIGHTS)
+                step = step._replace(weights=str(path))
+        operation = step.operation
+        if isinstance(operation, Nested):
+            inner = tuple(self.step(each) for each in operation.steps)
+            return step._replace(operation=operation._replace(steps=inner))
+        if isinstance(operation, Saved):
+            return self._saved(step, operation)
+        return step
+
+    def _saved(self, step: Step, operation: Saved) -> Step:
+        path = self.path(operation.path, step.route, step.uses)
+        if path is None:
+            return step
+        if path.suffix in (".yaml", ".yml"):
+            key = (path, operation.output)
+            if key not in self.graphs:
+                self.graphs[key] = self._other(path, step, operation.output)
+            graph, weights = self.graphs[key]
+            if graph is None:
+                return step
+            return step._replace(operation=graph, weights=step.weights if step.weights is not None else weights)
+        if path.suffix == ".h5":
+            help = "load it in Keras and save it as `.keras`: keras.models.load_model(…).save('model.keras')"
+            self.checker.wrong("model-file", f"`{path.name}` is a legacy HDF5 model", step.route, help)
+        elif path.suffix != ".keras":
+            help = "a saved model (`.keras`) or another spec (`.yaml`)"
+            self.checker.wrong("file-format", f"`{path.name}` is not a model", step.route, help)
+        return step._replace(operation=operation._replace(path=str(path)))
+
+    def _other(self, path: Path, step: Step, output: str | None) -> tuple[Graph | None, str | None]:
+        """Another spec's graph, cut at `output`, and the weights that it names."""
+        from kspec.spec.compiled import compile_file
+
+        if path in self.stack:
+            names = " → ".join(f"`{file.name}`" for file in (*self.stack[self.stack.index(path) :], path))
+            self.checker.wrong("extends-cycle", f"these specs contain each other: {names}", step.route)
+            return None, None
+        shown = str(Path(self.source.file_of(step.route).name).parent / str(step.operation.path))  # type: ignore[union-attr]
+        try:
+            other = compile_file(path, name=shown, project=self.project, stack=self.stack)
+        except SpecError as error:
+            self.checker.problems.extend(error.problems)
+            return None, None
+        graph = other.graph._replace(source=other.source)
+        if output is not None:
+            cut = graph.cut(output)
+            if cut is None:
+                known = [node.name for node in graph.nodes]
+                help = suggestion(output, known, f"its steps: {listing(known, 8)}")
+                route = (*step.route[:-1], "output")
+                self.checker.wrong("unknown-output", f"`{path.name}` has no step `{output}`", route, help)
+                return None, None
+            graph = cut
+        return graph, other.spec.weights
+
+
+def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:
+    """Words of `compile`, `fit` and `expect` that name outputs do name some."""
+    known = graph.output_names()
+    for section, key in _BY_OUTPUT:
+        value = getattr(getattr(spec, section), key, None)
+        if not isinstance(value, dict):
+            continue
+        for name in value:
+            if isinstance(name, str) and name not in known:
+                help = suggestion(name, known, f"outputs: {listing(known)}")
+                checker.wrong("unknown-output", f"the model has no output `{name}`", (section, key, name), help, "key")
+
+
+_BY_OUTPUT = (
+    *(("compile", key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")),
+    *(("fit", key) for key in ("class_weight", "sample_weight")),
+    ("expect", "outputs"),
+)

@@ -1,0 +1,168 @@
+"""The one canonical spec of a graph: every short form spelled out, every step named, defaults left out.
+
+Two specs that build the same model have the same canonical spec, and the canonical spec is its own.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kspec import catalog
+from kspec.spec.graph import Graph, Layer, Node
+from kspec.spec.objects import Object
+from kspec.spec.schema import Data, Spec
+from kspec.spec.steps import Ref, Saved
+
+_SECTIONS = ("compile", "fit", "data", "expect")
+
+
+def canonical(spec: Spec, graph: Graph, folder: Path) -> dict[str, Any]:
+    """The canonical spec as plain data, in the order in which people read; its paths are relative to `folder`."""
+    return _Writer(folder).spec(spec, graph)
+
+
+class _Writer:
+    """Writes one spec for one folder; nested models become its blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.blocks: dict[str, Any] = {}
+
+    def path(self, path: str) -> str:
+        return os.path.relpath(path, self.folder).replace("$", "$$")
+
+    def spec(self, spec: Spec, graph: Graph) -> dict[str, Any]:
+        result: dict[str, Any] = {"kspec": 1}
+        for key, name in (("name", "name"), ("seed", "seed"), ("dtype_policy", "dtype_policy"), ("class", "class_")):
+            if (value := getattr(spec, name)) is not None:
+                result[key] = plain(value)
+        if spec.custom:
+            result["custom"] = list(spec.custom)
+        if spec.weights is not None:
+            result["weights"] = self.path(spec.weights)
+        result["inputs"] = {given.name: plain(dict(given.arguments)) for given in graph.inputs}
+        layers = self.steps(graph, "")
+        if self.blocks:
+            result["blocks"] = self.blocks
+        result["layers"] = layers
+        outputs = _outputs(graph)
+        if outputs is not None:
+            result["outputs"] = outputs
+        for section in _SECTIONS:
+            if (value := getattr(spec, section)) is not None:
+                result[section] = self.data(value) if section == "data" else _section(value)
+        return result
+
+    def data(self, data: Data) -> dict[str, Any]:
+        given = {name: file for name in ("train", "validation", "test") if (file := getattr(data, name)) is not None}
+        return {
+            name: {"path": self.path(file.path), "fields": plain(file.fields)} if file.fields else self.path(file.path)
+            for name, file in given.items()
+        }
+
+    def steps(self, graph: Graph, prefix: str) -> list[Any]:
+        called: set[str] = set()
+        previous = Ref(graph.inputs[0].name) if len(graph.inputs) == 1 else None
+        steps = []
+        for node in graph.nodes:
+            steps.append(self.step(node, graph.layers[node.layer], previous, node.layer in called, prefix))
+            called.add(node.layer)
+            previous = Ref(node.name)
+        return steps
+
+    def step(self, node: Node, layer: Layer, previous: Ref | None, again: bool, prefix: str) -> dict[str, Any]:
+        step: dict[str, Any] = {"reuse": node.layer} if again else self.operation(layer, prefix)
+        step["name"] = node.name
+        if node.named or node.positional != ((previous,) if previous is not None else ()):
+            step["from"] = _from(node)
+        if node.call:
+            step["call"] = plain(dict(node.call))
+        if not again:
+            for word in ("trainable", "dtype"):
+                if (value := getattr(layer, word)) is not None:
+                    step[word] = plain(value)
+            if layer.weights is not None:
+                step["weights"] = self.path(layer.weights)
+        return step
+
+    def operation(self, layer: Layer, prefix: str) -> dict[str, Any]:
+        operation = layer.operation
+        if isinstance(operation, Object):
+            return {operation.name: arguments(operation)}
+        if isinstance(operation, Saved):
+            cut = {"output": operation.output} if operation.output is not None else {}
+            return {"model": self.path(operation.path), **cut}
+        name = f"{prefix}{layer.name}"
+        block: dict[str, Any] = {"nested": True}
+        names = [given.name for given in operation.inputs]
+        if names != ["input"]:
+            block["inputs"] = names
+        block["layers"] = self.steps(operation, f"{name}.")
+        outputs = _outputs(operation)
+        if outputs is not None:
+            block["outputs"] = outputs
+        self.blocks[name] = block
+        return {name: {}}
+
+
+def plain(value: Any) -> Any:
+    """A checked value as spec data: Objects in the notation, literal dollars doubled."""
+    if isinstance(value, Object):
+        args = arguments(value)
+        return {value.name: args} if args else value.name
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def arguments(value: Object) -> dict[str, Any]:
+    """An Object's arguments that differ from Keras's defaults, in Keras's order."""
+    entry = catalog.find(value.kind, value.name)
+    if entry is None:
+        return {key: plain(item) for key, item in value.args.items()}
+    result = {}
+    for parameter in entry.parameters:
+        if parameter.name in value.args:
+            item = value.args[parameter.name]
+            if parameter.required or not _same(item, parameter.default):
+                result[parameter.name] = plain(item)
+    result.update((key, plain(item)) for key, item in value.args.items() if entry.parameter(key) is None)
+    return result
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a value is the default, and of its type: 1 is not true."""
+    return bool(value == default) and isinstance(value, bool) is isinstance(default, bool)
+
+
+def _from(node: Node) -> Any:
+    if node.named:
+        return {key: _wire(item) for key, item in node.named.items()}
+    if len(node.positional) == 1:
+        return _wire(node.positional[0])
+    return [_wire(item) for item in node.positional]
+
+
+def _wire(value: Any) -> Any:
+    if isinstance(value, Ref):
+        return value.name if value.index is None else f"{value.name}.{value.index}"
+    if isinstance(value, (list, tuple)):
+        return [_wire(item) for item in value]
+    return value
+
+
+def _outputs(graph: Graph) -> Any:
+    """The outputs, left out where they are the last step."""
+    if isinstance(graph.outputs, Ref):
+        if graph.nodes and graph.outputs == Ref(graph.nodes[-1].name):
+            return None
+        return _wire(graph.outputs)
+    if isinstance(graph.outputs, dict):
+        return {name: _wire(ref) for name, ref in graph.outputs.items()}
+    return [_wire(ref) for _, ref in graph.outputs]

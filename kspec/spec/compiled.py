@@ -1,0 +1,136 @@
+"""The passes from a file to a Graph, in their order, in one list.
+
+text → `merge.load` (extends, import) → `--set` → variables → `schema` → `objects` → `expand` → `attach` → `graph.link`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kspec.diagnostics import FileError, Problem, SpecError, UsageError
+from kspec.spec import attach, custom, schema
+from kspec.spec.expand import Expanded, expand
+from kspec.spec.graph import Graph, link
+from kspec.spec.merge import compose, load, with_sets
+from kspec.spec.objects import Checker, Registry
+from kspec.spec.project import Project, find_project
+from kspec.spec.schema import Spec
+from kspec.spec.source import Source, located, read
+from kspec.spec.variables import UNKNOWN, put_in, resolve_variables
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A spec that is right as far as can be known without Keras, at every stage."""
+
+    source: Source
+    spec: Spec
+    variables: Mapping[str, Any]
+    registry: Registry
+    expanded: Expanded
+    graph: Graph
+    project: Project
+    folders: tuple[Path, ...]
+    """Where the spec's custom modules are looked for, before Python's own path."""
+
+
+def compile_file(
+    path: Path,
+    *,
+    name: str | None = None,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    project: Project | None = None,
+    stack: tuple[Path, ...] = (),
+    without: Sequence[str] = (),
+) -> Compiled:
+    """A spec's file, all the way to its graph; sections named in `without` are passed over.
+
+    Raises SpecError with every problem found, each with its place; FileError where the file cannot be read.
+    """
+    name = name if name is not None else str(path)
+    path = path.resolve()
+    project = project if project is not None else find_project(path.parent, tuple(trust))
+    try:
+        source = load(path, name, project, stack)
+    except OSError as error:
+        raise _unreadable(name, error) from None
+    if without and isinstance(source.data, dict):
+        kept = {key: value for key, value in source.data.items() if key not in without}
+        source = replace(source, data=kept)
+    return compile_source(with_sets(source, sets), project, (*stack, path))
+
+
+def compile_text(
+    text: str, *, name: str = "<text>", folder: Path | None = None, sets: Sequence[str] = (), trust: Sequence[str] = ()
+) -> Compiled:
+    """The same for a text; paths in it are relative to `folder` (the current one where it is left out)."""
+    folder = (folder if folder is not None else Path.cwd()).resolve()
+    project = find_project(folder, tuple(trust))
+    source = compose(read(text, name, folder / Path(name).name), project)
+    return compile_source(with_sets(source, sets), project, ())
+
+
+def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) -> Compiled:
+    """Merged data with its places, through the remaining passes."""
+    problems: list[Problem] = []
+    checker = Checker(Registry(), problems)
+    data, variables = filled(source.data, checker)
+    spec = schema.parse(data, problems)
+    if spec is None:
+        raise SpecError(located(source, problems))
+    folder = source.file.path.parent if source.file.path is not None else project.root
+    folders = (folder, project.root)
+    registry = custom.read_modules(spec.custom, folders, project, problems)
+    checker = Checker(registry, problems)
+    spec = schema.check_objects(spec, checker)
+    expanded = expand(spec, variables, checker)
+    spec, expanded = attach.files(spec, expanded, source, project, stack, checker)
+    graph = link(spec, expanded, checker)
+    if graph is not None and not problems:
+        attach.check_outputs(spec, graph, checker)
+    if problems or graph is None:
+        raise SpecError(dict.fromkeys(located(source, problems)))
+    return Compiled(source, spec, variables, registry, expanded, graph, project, folders)
+
+
+_LATER = frozenset({"layers", "blocks", "vars", "extends", "import", "kspec"})
+
+
+def filled(data: Any, checker: Checker) -> tuple[Any, Mapping[str, Any]]:
+    """The spec's data with variables put in everywhere but in steps, and the variables."""
+    if not isinstance(data, dict):
+        return data, {}
+    given = data.get("vars")
+    variables: Mapping[str, Any] = {}
+    if isinstance(given, dict):
+        variables = resolve_variables(given, set(), {}, ("vars",), checker)
+    result = {}
+    for key, value in data.items():
+        if key not in _LATER:
+            value = put_in(value, (key,), variables, checker)
+        if value is not UNKNOWN:
+            result[key] = value
+    if isinstance(given, dict):
+        result["vars"] = variables
+    return result, variables
+
+
+def _unreadable(name: str, error: OSError) -> Exception:
+    reason = {FileNotFoundError: "there is no such file", IsADirectoryError: "this is a folder, not a spec"}.get(
+        type(error), error.strerror or str(error)
+    )
+    problem = Problem("file-missing", f"cannot read the spec: {reason}", file=name, help=_nearby(name))
+    return UsageError(problem) if isinstance(error, FileNotFoundError) else FileError(problem)
+
+
+def _nearby(name: str) -> str:
+    from kspec.diagnostics import suggestion
+
+    folder = Path(name).parent
+    if not folder.is_dir():
+        return ""
+    return suggestion(Path(name).name, [entry.name for entry in folder.glob("*.y*ml")])

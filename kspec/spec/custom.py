@@ -1,0 +1,134 @@
+"""Custom classes, read as text: which modules define them and what their constructors take.
+
+Nothing runs here: a module's source is parsed, so that a spec with custom layers is checked without trusting them.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kspec.catalog import Argument, Entry, Parameter
+from kspec.diagnostics import Problem, Route
+from kspec.spec.objects import Checker, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kspec.spec.project import Project
+
+MAX_SOURCE = 4 * 2**20
+_BASE = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
+
+
+def read_modules(modules: Iterable[str], folders: Iterable[Path], project: Project, problems: list[Problem]) -> Registry:
+    """The registry with every class of `modules`, found in `folders` or on Python's own path."""
+    import sys
+
+    classes: dict[str, Entry] = {}
+    untrusted: dict[str, str] = {}
+    places = [*folders, *(Path(entry) for entry in sys.path if entry)]
+    for index, module in enumerate(modules):
+        route: Route = ("custom", index)
+        if not all(part.isidentifier() for part in module.split(".")):
+            problems.append(Problem("custom-code", f"`{module}` is not the name of a Python module", route))
+            continue
+        path = _find(module, places)
+        if path is None:
+            if project.trusts(module):
+                looked = ", ".join(f"`{place}`" for place in list(places)[:2])
+                message = f"there is no Python module `{module}`"
+                problems.append(Problem("custom-code", message, route, f"looked in {looked} and Python's path"))
+            continue
+        try:
+            found = _classes(module, path)
+        except (SyntaxError, ValueError, OSError, RecursionError) as error:
+            problems.append(Problem("custom-code", f"`{module}` cannot be read: {error}", route))
+            continue
+        for name, entry in found.items():
+            classes[name] = entry
+            classes[f"{module}.{name}"] = entry
+            if not project.trusts(module):
+                untrusted[name] = untrusted[f"{module}.{name}"] = module
+    return Registry(classes, untrusted)
+
+
+def _find(module: str, folders: list[Path]) -> Path | None:
+    parts = module.split(".")
+    for folder in folders:
+        for candidate in (folder.joinpath(*parts).with_suffix(".py"), folder.joinpath(*parts, "__init__.py")):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def _classes(module: str, path: Path) -> dict[str, Entry]:
+    """Top-level classes, and the names that a module takes from elsewhere."""
+    if path.stat().st_size > MAX_SOURCE:
+        raise ValueError("the file is too large")
+    found: dict[str, Entry] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name] = _entry(module, node)
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            found[node.name] = _made(module, node.name, (), (), True)
+        elif isinstance(node, ast.ImportFrom) and path.name == "__init__.py":
+            for name in node.names:
+                found[name.asname or name.name] = _made(module, name.asname or name.name, (), (), True)
+    return found
+
+
+def _made(
+    module: str, name: str, parameters: tuple[Parameter, ...], call: tuple[Argument, ...], open: bool, doc: str = ""
+) -> Entry:
+    path = f"{module}.{name}"
+    return Entry("custom", path, (name,), parameters, call, None, open, "", doc, path, f"{module}>{name}")
+
+
+def _entry(module: str, node: ast.ClassDef) -> Entry:
+    methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+    doc = (ast.get_docstring(node) or "").partition("\n")[0]
+    if "__init__" not in methods:
+        return _made(module, node.name, (), (), True, doc)
+    arguments = methods["__init__"].args
+    parameters = _parameters(arguments)
+    plain = any(ast.unparse(base).split(".")[-1] == "Layer" for base in node.bases)
+    names = {parameter.name for parameter in parameters}
+    if arguments.kwarg is not None and plain:
+        parameters += tuple(Parameter(n, False, None, None, None, None, "") for n in _BASE if n not in names)
+    open = arguments.kwarg is not None and not plain
+    call = _call(methods["call"].args) if "call" in methods else ()
+    return _made(module, node.name, parameters, call, open, doc)
+
+
+def _parameters(arguments: ast.arguments) -> tuple[Parameter, ...]:
+    positional = [*arguments.posonlyargs, *arguments.args][1:]
+    defaults: list[Any] = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    pairs = [*zip(positional, defaults, strict=False), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    return tuple(
+        Parameter(argument.arg, default is None, _literal(default), None, None, None, "") for argument, default in pairs
+    )
+
+
+def _literal(node: ast.expr | None) -> Any:
+    try:
+        return None if node is None else ast.literal_eval(node)
+    except ValueError:
+        return None
+
+
+def _call(arguments: ast.arguments) -> tuple[Argument, ...]:
+    """The call's arguments: those without a default are tensors, as a Keras layer's are."""
+    positional = [*arguments.posonlyargs, *arguments.args][1:]
+    required = len(positional) - len(arguments.defaults)
+    found = []
+    for index, argument in enumerate(positional):
+        tensor = None if argument.arg in ("training",) else "any" if index < required else "one"
+        found.append(Argument(argument.arg, index < required, tensor, None))
+    return tuple(found)
+
+
+def checker_for(registry: Registry, problems: list[Problem]) -> Checker:
+    """A checker that knows the registry's classes."""
+    return Checker(registry, problems)

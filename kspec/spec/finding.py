@@ -1,0 +1,46 @@
+"""The spec files among paths."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kspec.diagnostics import Problem, UsageError
+
+_KEY = re.compile(rb"^(\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n|---[ \t]*\r?\n|[A-Za-z_]+:[^\n]*\n)*?kspec[ \t]*:", re.MULTILINE)
+_SKIPPED = frozenset({"node_modules", "__pycache__", "runs", "build", "dist"})
+
+
+def spec_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are given; of a folder every YAML file under it with a `kspec:` key.
+
+    Raises UsageError for a folder without any.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(_under(path))
+        if not found:
+            message = f"there is no spec in `{path}`"
+            raise UsageError(Problem("file-missing", message, help="a spec is a .yaml file with a `kspec:` key"))
+        yield from found
+
+
+def _under(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
+        for name in files:
+            path = Path(root, name)
+            if name.endswith((".yaml", ".yml")) and _has_key(path):
+                yield path
+
+
+def _has_key(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return re.search(rb"(?m)^(\xef\xbb\xbf)?[\"']?kspec[\"']?[ \t]*:", file.read(65_536)) is not None
+    except OSError:
+        return False

@@ -1,0 +1,293 @@
+"""The one notation for Keras objects, checked against the catalogue.
+
+``Name`` · ``{Name: value}`` (the value of its first parameter) · ``{Name: {parameter: value, …}}``, wherever a Keras
+object is expected: a layer, an initializer, an optimizer inside ``compile``, a schedule inside the optimizer.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kspec import catalog
+from kspec.diagnostics import Problem, Route, listing, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kspec.catalog import Entry, Parameter
+
+MAX_SIZE = 2**31 - 1
+"""The largest whole number that a layer may be given: beyond it no tensor's axis can be indexed."""
+
+_NAMED = frozenset({"activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers"})
+"""Kinds whose bare identifiers (`relu`, `adam`) Keras takes as they are."""
+
+_PHRASES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "list": "a list",
+    "dict": "a mapping",
+    "null": "null",
+}
+
+
+class Object(NamedTuple):
+    """A Keras object, checked: its kind, Keras's own name, and the arguments as plain data and further objects."""
+
+    kind: str
+    name: str
+    args: dict[str, Any]
+    route: Route
+
+
+class Known(NamedTuple):
+    """A catalogue entry with its parameters at hand."""
+
+    entry: Entry
+    parameters: Mapping[str, Parameter]
+    first: str
+    required: tuple[str, ...]
+
+
+@functools.cache
+def known(kind: str, name: str) -> Known | None:
+    """The catalogue's entry of that kind, by name or identifier."""
+    entry = catalog.find(kind, name)
+    return None if entry is None else describe(entry)
+
+
+def describe(entry: Entry) -> Known:
+    """An entry with its parameters indexed."""
+    parameters = {parameter.name: parameter for parameter in entry.parameters}
+    required = tuple(parameter.name for parameter in entry.parameters if parameter.required)
+    return Known(entry, parameters, next(iter(parameters), ""), required)
+
+
+class Registry:
+    """What names mean in one spec: Keras's catalogue, and the custom classes that the spec brings.
+
+    `untrusted` maps each custom class that may not run to the module that would have to be trusted.
+    """
+
+    def __init__(self, custom: Mapping[str, Entry] | None = None, untrusted: Mapping[str, str] | None = None) -> None:
+        self.custom = {name: describe(entry) for name, entry in (custom or {}).items()}
+        self.untrusted = dict(untrusted or {})
+
+    def find(self, kind: str, name: str) -> Known | None:
+        return known(kind, name) or self.custom.get(name)
+
+
+class Checker:
+    """Checks values in the notation; problems are collected, never raised."""
+
+    def __init__(self, registry: Registry, problems: list[Problem]) -> None:
+        self.registry, self.problems = registry, problems
+
+    def wrong(self, code: str, message: str, route: Route, help: str = "", at: Any = "value") -> None:
+        self.problems.append(Problem(code, message, route, help, at))
+
+    def object(self, value: Any, kind: str, route: Route) -> Any:
+        """A value where an object of `kind` is expected: an identifier as it is, else an Object; None when wrong."""
+        if isinstance(value, str):
+            return self._named(value, kind, route)
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, args),) = value.items()
+            if isinstance(name, str):
+                return self.operation(kind, name, args, (*route, name))
+        if isinstance(value, dict) and {"class_name", "config"} <= set(value):
+            self.wrong("wrong-value", f"{_one(kind)} is written `{{Name: {{parameter: value}}}}`", route)
+            return None
+        if isinstance(value, dict) and value:
+            help = f"write `{{Name: {{…}}}}` with one name; here: {listing(value)}"
+            self.wrong("wrong-value", f"{_one(kind)} has one name, this mapping has {len(value)}", route, help)
+            return None
+        self.wrong("wrong-type", f"expected {_one(kind)}, not {shown(value)}", route, "write `Name` or `{Name: {…}}`")
+        return None
+
+    def _named(self, name: str, kind: str, route: Route) -> Any:
+        found = self.registry.find(kind, name)
+        if found is not None and kind in _NAMED and known(kind, name) is found:
+            self._runs(found, name, route, "value")
+            if found.required and kind not in ("activations", "losses", "metrics"):
+                self._missing(found, {}, route, "value")
+            return name
+        return self.operation(kind, name, None, route, at="value")
+
+    def operation(self, kind: str, name: str, value: Any, route: Route, at: Any = "key") -> Object | None:
+        """`name` with the value behind its colon; `route` leads to the name itself."""
+        found = self.registry.find(kind, name)
+        if found is None:
+            self.unknown(kind, name, route, at)
+            return None
+        if not self._runs(found, name, route, at):
+            return None
+        raw = self._arguments(found, kind, value, route)
+        if raw is None:
+            return None
+        before = len(self.problems)
+        scalar = not isinstance(value, dict) or raw is not value
+        args: dict[str, Any] = {}
+        for key, item in raw.items():
+            parameter = found.parameters.get(key)
+            place = route if scalar else (*route, key)
+            if parameter is None:
+                if found.entry.open and isinstance(key, str):
+                    args[key] = item
+                else:
+                    self._unknown_argument(found, key, place)
+            else:
+                args[key] = self.argument(found.entry.name, parameter, item, place)
+        self._missing(found, raw, route, at)
+        if len(self.problems) > before:
+            return None
+        return Object(found.entry.kind if found.entry.kind != "custom" else kind, found.entry.name, args, route)
+
+    def _arguments(self, found: Known, kind: str, value: Any, route: Route) -> dict[str, Any] | None:
+        """The arguments by name; a lone value is the first parameter's."""
+        if value is None:
+            return {}
+        if isinstance(value, dict) and not self._is_first(found, value):
+            return value
+        if isinstance(value, list) and value and all(isinstance(item, dict) and len(item) == 1 for item in value):
+            names = {key for item in value for key in item}
+            if names <= set(found.parameters):
+                self.wrong("wrong-type", f"{found.entry.name}'s arguments are a mapping, not a list", route, _braces(value))
+                return None
+        if not found.first:
+            self.wrong("wrong-value", f"{found.entry.name} takes no value", route, f"write `{found.entry.name}` alone")
+            return None
+        return {found.first: value}
+
+    def _is_first(self, found: Known, value: dict[Any, Any]) -> bool:
+        """Whether a mapping is itself an object, meant for the first parameter: ``Bidirectional: {LSTM: 32}``."""
+        if len(value) != 1 or not found.first:
+            return False
+        (key,) = value
+        kind = found.parameters[found.first].object
+        return kind is not None and key not in found.parameters and self.registry.find(kind, str(key)) is not None
+
+    def argument(self, owner: str, parameter: Parameter, value: Any, route: Route) -> Any:
+        """One argument's value, checked as far as the catalogue knows."""
+        if parameter.object is not None and isinstance(value, (str, dict, list)):
+            return self._object_argument(parameter, value, route)
+        if parameter.type is not None and not fits(value, parameter.type):
+            wanted = " or ".join(_PHRASES.get(word, word) for word in parameter.type.split("|") if word != "null")
+            message = f"{owner}'s `{parameter.name}` is {wanted}, not {shown(value)}"
+            self.wrong("wrong-type", message, route, _coercion(value, parameter.type))
+        elif isinstance(value, str) and parameter.choices is not None and value not in parameter.choices:
+            help = suggestion(value, parameter.choices, f"one of {listing(parameter.choices)}")
+            self.wrong("wrong-value", f"{owner}'s `{parameter.name}` cannot be `{value}`", route, help)
+        elif _oversized(value):
+            message = f"{owner}'s `{parameter.name}` is beyond any tensor's size: {shown(value)}"
+            self.wrong("too-large", message, route, f"at most {MAX_SIZE:,}")
+        return value
+
+    def _object_argument(self, parameter: Parameter, value: Any, route: Route) -> Any:
+        kind = parameter.object
+        assert kind is not None
+        if isinstance(value, list):
+            return [self._object_argument(parameter, item, (*route, index)) for index, item in enumerate(value)]
+        if isinstance(value, str) and parameter.choices is not None and value in parameter.choices:
+            return value
+        if kind == "dtype_policies" and isinstance(value, str):
+            return value
+        return self.object(value, kind, route)
+
+    def _runs(self, found: Known, name: str, route: Route, at: Any) -> bool:
+        if name in self.registry.untrusted and found is self.registry.custom.get(name):
+            module = self.registry.untrusted[name]
+            help = f"if you trust that code, add `--trust {module.split('.')[0]}`"
+            self.wrong("untrusted-code", f"`{name}` is code of `{module}`, which is not trusted", route, help, at)
+            return False
+        if found.entry.jax:
+            self.wrong("not-on-jax", f"{found.entry.name} cannot be used here: {found.entry.jax}", route, at=at)
+            return False
+        return True
+
+    def _missing(self, found: Known, given: Mapping[str, Any], route: Route, at: Any) -> None:
+        missing = [name for name in found.required if name not in given]
+        if missing:
+            example = ", ".join(f"{name}: …" for name in found.required)
+            help = f"write `{found.entry.name}: {{{example}}}`"
+            self.wrong("missing-argument", f"{found.entry.name} needs {listing(missing)}", route, help, at)
+
+    def _unknown_argument(self, found: Known, key: Any, route: Route) -> None:
+        name = found.entry.name
+        if key in ("from", "call", "when", "weights", "output", "merge"):
+            message = f"`{key}` stands inside {name}; it is kspec's word and stands beside it"
+            self.wrong("misplaced-word", message, route, f"indent it like `{name}`, without the dash", "key")
+            return
+        if not found.parameters:
+            help = f"{name} takes no arguments"
+        else:
+            help = suggestion(key, found.parameters, f"its arguments: {listing(found.parameters)}")
+        self.wrong("unknown-argument", f"{name} has no argument `{key}`", route, help, "key")
+
+    def unknown(self, kind: str, name: str, route: Route, at: Any) -> None:
+        """A name that is none of its kind's: the nearest one, or where it does belong."""
+        names = (*catalog.names(kind), *self.registry.custom)
+        help = suggestion(name, names)
+        elsewhere = [other for other in catalog.kinds_of(name) if other != kind]
+        if not help and elsewhere:
+            help = f"`{name}` is {_one(elsewhere[0])}"
+        self.wrong("unknown-object", f"there is no {_one(kind).split(' ', 1)[1]} `{name}`", route, help, at)
+
+
+def fits(value: Any, type: str) -> bool:
+    """Whether a value is of one of the types joined by ``|``; a whole number is a number, nothing else is coerced."""
+    if isinstance(value, Object):
+        return True
+    words = type.split("|")
+    name = "null" if value is None else value.__class__.__name__
+    return name in words or (name == "int" and "float" in words)
+
+
+def shown(value: Any) -> str:
+    """A value as a person would point at it."""
+    if isinstance(value, str):
+        return f"the text `{value if len(value) <= 40 else value[:40] + '…'}`"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    text = f"{value:,}" if isinstance(value, int) else repr(value)
+    return text if len(text) <= 40 else text[:40] + "…"
+
+
+def _oversized(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_oversized(item) for item in value)
+    return isinstance(value, int) and abs(value) > MAX_SIZE
+
+
+def _coercion(value: Any, type: str) -> str:
+    words = type.split("|")
+    if isinstance(value, str):
+        text = value.strip()
+        if ("int" in words or "float" in words) and text.replace(".", "", 1).replace("_", "").lstrip("+-").isdigit():
+            return f"remove the quotes: {text.replace('_', '')}"
+        if "bool" in words and text.lower() in ("yes", "on", "true", "no", "off", "false"):
+            return "write `true`" if text.lower() in ("yes", "on", "true") else "write `false`"
+    if isinstance(value, float) and value.is_integer() and "int" in words:
+        return f"write `{int(value)}`"
+    return ""
+
+
+def _braces(items: list[dict[Any, Any]]) -> str:
+    pairs = [f"{key}: …" for item in items for key in item]
+    return f"write `{{{', '.join(pairs)}}}`"
+
+
+def _one(kind: str) -> str:
+    singular = {
+        "losses": "loss",
+        "dtype_policies": "dtype policy",
+        "ops": "keras.ops function",
+        "schedules": "learning-rate schedule",
+    }.get(kind, kind.rstrip("s"))
+    return f"{'an' if singular[0] in 'aeiou' else 'a'} {singular}"

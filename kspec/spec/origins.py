@@ -1,0 +1,104 @@
+"""For every value of a canonical spec: the file, line, block use or ``--set`` that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kspec.diagnostics import Route, Span
+from kspec.spec.canonical import arguments
+from kspec.spec.compiled import Compiled
+from kspec.spec.expressions import variables_of
+from kspec.spec.graph import Graph
+from kspec.spec.objects import Object
+from kspec.spec.source import Source
+
+
+class Origin(NamedTuple):
+    """One value: where it stands in the canonical spec, what it is, and where it was written."""
+
+    path: str
+    value: Any
+    span: Span
+    via: tuple[str, ...]
+    """The variables, block uses and repeats on the way, outermost last."""
+
+
+def origins(compiled: Compiled) -> tuple[Origin, ...]:
+    """Every value of the spec with its origin, in the order of the canonical spec."""
+    found = [*_sections(compiled.source, ("kspec", "name", "seed", "dtype_policy", "inputs"))]
+    found += _layers(compiled.source, compiled.graph, "layers")
+    found += _sections(compiled.source, ("outputs", "weights", "class", "custom", "compile", "fit", "data", "expect"))
+    return tuple(found)
+
+
+def _sections(source: Source, names: tuple[str, ...]) -> Iterator[Origin]:
+    if isinstance(source.data, dict):
+        for name in names:
+            if name in source.data:
+                yield from _leaves(source, source.data[name], (name,))
+
+
+def _leaves(source: Source, value: Any, route: Route) -> Iterator[Origin]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(source, item, (*route, key))
+    elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        for index, item in enumerate(value):
+            yield from _leaves(source, item, (*route, index))
+    else:
+        yield Origin(".".join(map(str, route)), value, source.span(route), _variables(source, value))
+
+
+def _layers(source: Source, graph: Graph, path: str) -> Iterator[Origin]:
+    source = graph.source if graph.source is not None else source
+    for node in graph.nodes:
+        layer = graph.layers[node.layer]
+        uses = tuple(_use(source, use) for use in reversed(node.uses))
+        base = f"{path}.{node.name}"
+        if node.layer != node.name:
+            yield Origin(f"{base}.reuse", node.layer, source.span(node.route, "key"), uses)
+        elif isinstance(layer.operation, Graph):
+            yield Origin(base, "nested", source.span(node.route, "key"), uses)
+            yield from _layers(source, layer.operation, base)
+        elif isinstance(layer.operation, Object):
+            yield Origin(base, layer.operation.name, source.span(node.route, "key"), uses)
+            for key, value in arguments(layer.operation).items():
+                route = (*layer.operation.route, key)
+                yield Origin(f"{base}.{key}", value, source.span(route), (*_variables_at(source, route), *uses))
+        else:
+            yield Origin(base, layer.operation.path, source.span(node.route), uses)
+
+
+def _use(source: Source, use: Route) -> str:
+    *head, last = use
+    if isinstance(last, int):
+        span = source.span(tuple(head), "key")
+        return f"copy {last + 1} of the repeat at {span.file}:{span.line}"
+    span = source.span(use, "key")
+    return f"the use of `{last}` at {span.file}:{span.line}"
+
+
+def _variables_at(source: Source, route: Route) -> tuple[str, ...]:
+    """Variables in the text that stands at a route (or in the scalar above it)."""
+    value = source.data
+    for part in route:
+        if isinstance(value, dict) and part in value or isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        else:
+            break
+    return _variables(source, value)
+
+
+def _variables(source: Source, value: Any) -> tuple[str, ...]:
+    texts = value if isinstance(value, list) else [value]
+    names = dict.fromkeys(name for text in texts if isinstance(text, str) and "$" in text for name in variables_of(text))
+    variables = source.data.get("vars") if isinstance(source.data, dict) else None
+    found = []
+    for name in names:
+        if isinstance(variables, dict) and name in variables:
+            span = source.span(("vars", name))
+            found.append(f"${name} from {span.text if span.file == '--set' else f'{span.file}:{span.line}'}")
+        else:
+            found.append(f"${name}")
+    return tuple(f"--set {text}" if "=" in text else text for text in found)

@@ -1,0 +1,85 @@
+"""The project around a spec: its root, whose files may be read, and the code that is trusted."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`root` is the folder that every path in a spec must stay inside; `trust` names Python packages whose code may run."""
+
+    root: Path
+    trust: frozenset[str] = frozenset()
+
+    def trusts(self, module: str) -> bool:
+        """Whether `module` or a package above it was trusted by name."""
+        parts = module.split(".")
+        return any(".".join(parts[:length]) in self.trust for length in range(1, len(parts) + 1))
+
+
+def find_project(folder: Path, trust: tuple[str, ...] = ()) -> Project:
+    """The project around `folder`: the nearest folder above with a pyproject.toml or a .git; without one the
+    current directory when the folder lies in it, else the folder itself."""
+    folder = folder.resolve()
+    for candidate in (folder, *folder.parents):
+        if (candidate / "pyproject.toml").is_file():
+            return Project(candidate, frozenset(trust) | _configured_trust(candidate / "pyproject.toml"))
+        if (candidate / ".git").exists():
+            return Project(candidate, frozenset(trust))
+    here = Path.cwd()
+    return Project(here if folder.is_relative_to(here) else folder, frozenset(trust))
+
+
+def _configured_trust(path: Path) -> frozenset[str]:
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("kspec", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        problem = Problem("file-format", f"pyproject.toml cannot be read: {error}", file=str(path))
+        raise FileError(problem) from None
+    trust = settings.get("trust", [])
+    if not (isinstance(trust, list) and all(isinstance(name, str) for name in trust)):
+        message = "`trust` in [tool.kspec] is a list of package names"
+        raise FileError(Problem("wrong-type", message, file=str(path)))
+    return frozenset(trust)
+
+
+def resolve(project: Project, folder: Path, text: object, route: Route, *, exists: bool = True) -> Path:
+    """The file that a spec names, relative to the `folder` of the spec that names it.
+
+    Raises SpecError when it is not inside the project's root, or is not a regular file; with `exists` false it may
+    not be there yet.
+    """
+    if not isinstance(text, str) or not text:
+        raise SpecError(Problem("wrong-type", "a path is a text", route))
+    if "\0" in text or len(text) > 4000:
+        raise SpecError(Problem("file-missing", "this is not a path", route))
+    path = Path(folder, text)
+    mode = None
+    try:
+        real = path.resolve()
+        mode = real.stat().st_mode
+    except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
+        real = path.absolute() if path.is_symlink() else path.resolve()
+    if not real.is_relative_to(project.root):
+        help = f"paths in a spec stay inside {project.root}"
+        raise SpecError(Problem("file-outside-root", f"`{text}` leads out of the project", route, help))
+    if mode is None and not exists:
+        return real
+    if mode is None:
+        raise SpecError(Problem("file-missing", f"there is no file `{text}`", route, _near(path)))
+    if not stat.S_ISREG(mode):
+        raise SpecError(Problem("file-missing", f"`{text}` is not a regular file", route))
+    return real
+
+
+def _near(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"its folder `{path.parent}` does not exist"
+    close = nearest(path.name, sorted(entry.name for entry in path.parent.iterdir())[:1000])
+    return f"did you mean `{close}`?" if close else f"looked in `{path.parent}`"

@@ -1,0 +1,80 @@
+"""Flat steps: one call of one layer, function, nested model or saved model each.
+
+Names are complete (`transformer_2.dense`); wiring refers to complete names, and whether those exist is the graph's
+question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kspec.diagnostics import Route
+from kspec.spec.objects import Object
+
+if TYPE_CHECKING:
+    from kspec.spec.graph import Graph
+
+
+class Ref(NamedTuple):
+    """A tensor: an output of a step or an input, by complete name; `index` picks one of several outputs."""
+
+    name: str
+    index: int | None = None
+
+
+class Shared(NamedTuple):
+    """Calls the layer of an earlier step again."""
+
+    name: str
+
+
+class Saved(NamedTuple):
+    """A saved model or another spec as one layer, cut at `output`."""
+
+    path: str
+    output: str | None
+
+
+class Nested(NamedTuple):
+    """A block as a keras.Model of its own."""
+
+    block: str
+    inputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    aliases: Mapping[str, Any]
+    outputs: Any
+
+
+
+
+class Step(NamedTuple):
+    """One call. `wires` is `from` with names as Refs: one, a list, or a mapping by call argument."""
+
+    name: str
+    operation: Object | Shared | Saved | Nested | Graph
+    wires: Any
+    call: Mapping[str, Any]
+    trainable: bool | None
+    dtype: Any
+    weights: str | None
+    route: Route
+    uses: tuple[Route, ...]
+    scope: str
+
+
+class Expanded(NamedTuple):
+    """Flat steps, other names for tensors (`aliases`), and the tensor that comes last."""
+
+    steps: tuple[Step, ...]
+    aliases: dict[str, Any]
+    last: Any
+
+
+class Unknown(NamedTuple):
+    """A tensor that a wrong step would have given: whoever takes it is left unreported."""
+
+    name: str = ""
+
+
+UNKNOWN = Unknown()
