@@ -6,19 +6,51 @@
     model = spec.build()                      # a compiled keras.Model
     result = spec.fit(data="digits.npz")      # trains in a run folder
 
-Nothing here imports Keras until it is needed.
+Nothing here imports Keras, or anything else, until it is needed.
 """
 
 from __future__ import annotations
 
-from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
-from kspec.api import Loaded, Result, evaluate, load, loads, predict
-from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
+if TYPE_CHECKING:
+    from kspec.api import Loaded, Result, evaluate, load, loads, predict
+    from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
 
-__version__ = metadata.version("kspec")
+    __version__: str
 
 __all__ = [
-    *("FileError", "KspecError", "Loaded", "Note", "Problem", "Result", "Span", "SpecError", "TrainingError"),
-    *("UsageError", "evaluate", "load", "loads", "predict"),
+    "FileError",
+    "KspecError",
+    "Loaded",
+    "Note",
+    "Problem",
+    "Result",
+    "Span",
+    "SpecError",
+    "TrainingError",
+    "UsageError",
+    "__version__",
+    "evaluate",
+    "load",
+    "loads",
+    "predict",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("kspec")
+    if name in __all__:
+        from importlib import import_module
+
+        for module in ("kspec.diagnostics", "kspec.api"):
+            if hasattr(found := import_module(module), name):
+                return getattr(found, name)
+    raise AttributeError(f"module 'kspec' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -47,8 +47,10 @@ class Loaded:
         return given if given is not None else Path(self.compiled.source.file.name).stem
 
     def show(self, stage: str = "canonical", folder: Pathlike | None = None) -> str:
-        """The spec at a stage of its way: canonical, source, spec, steps, graph or plan. Paths are relative to `folder`,
-        which is the spec's own where it is left out."""
+        """The spec at a stage of its way: canonical, source, spec, steps, graph or plan.
+
+        Paths are relative to `folder`, which is the spec's own where it is left out.
+        """
         from kspec.spec import stages
 
         if stage == "plan":
@@ -73,10 +75,12 @@ class Loaded:
         from kspec.model.plan import check_expectations, plan
 
         with self._located():
+            if self.compiled.spec.is_library:
+                message = "this file offers blocks and has no model of its own"
+                raise SpecError(Problem("missing-key", message, ("blocks",), "`import` it in a spec", "key"))
             self._ready()
-            model = abstract(self.compiled.graph, self.compiled.spec)
-            found = plan(model, self.compiled.graph)
-            problems = [*check_expectations(self.compiled.spec, found), *check_compile(self.compiled.spec, model)]
+            found = plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)
+            problems = [*check_expectations(self.compiled.spec, found), *check_compile(self.compiled.spec)]
             if problems:
                 raise SpecError(problems)
             return found
@@ -117,15 +121,16 @@ class Loaded:
 
         Raises SpecError, FileError (data), TrainingError.
         """
-        from kspec.model.plan import check_size  # noqa: F401  (imports Keras's room before the data is read)
-        from kspec.report.curves import curves_svg
         from kspec.files import write_atomically
+        from kspec.report.curves import curves_svg
         from kspec.spec.schema import Fit
         from kspec.training import run as runs
         from kspec.training.train import prepare, train
 
         if self.compiled.spec.compile is None:
-            problem = Problem("compile-missing", "training needs `compile`", (), "add `compile: {optimizer: adam, loss: …}`")
+            problem = Problem(
+                "compile-missing", "training needs `compile`", (), "add `compile: {optimizer: adam, loss: …}`"
+            )
             raise SpecError(self.compiled.source.locate(problem))
         loaded = self._seeded()
         spec = loaded.compiled.spec
@@ -178,7 +183,8 @@ class Loaded:
                 fields = known.fields if known is not None else {}
                 update[key] = DataFile(path=str(Path(path).resolve()), fields=fields)
         if data is not None and validation is None and needed == "train":
-            update["validation"] = None  # the spec's own validation belongs to the spec's own training data
+            update.pop("validation", None)
+            section = section.model_copy(update={"validation": None})  # the spec's own validation belongs to the spec's own training data
         section = section.model_copy(update=update)
         if getattr(section, needed) is None:
             help = "give it with `--data FILE.npz`, or in the spec: `data: {train: FILE.npz}`"
@@ -186,9 +192,7 @@ class Loaded:
         return section
 
 
-def load(
-    path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), name: str | None = None
-) -> Loaded:
+def load(path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), name: str | None = None) -> Loaded:
     """Read and check a spec's file, as `kspec check --fast` does.
 
     Raises SpecError with every problem, each with its place; UsageError where there is no such file.

@@ -87,8 +87,8 @@ def _settle(temporary: Path, target: Path) -> None:
     """Bring the written file to the disk and under its name."""
     if target.exists():
         temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-    # Opened for appending: Windows refuses to sync a file that is open for reading.
-    with open(temporary, "ab") as file:
+    # Opened for writing too: Windows refuses to sync a file that is open for reading only.
+    with open(temporary, "r+b") as file:
         os.fsync(file.fileno())
     os.replace(temporary, target)
     try:
@@ -125,6 +125,8 @@ def _problem(shown: Path, error: OSError | ValueError, needed: int | None, writt
         )
     if code in (errno.EACCES, errno.EPERM):
         return _refusal(shown, f"no permission to write in `{shown.parent}`", "name another folder")
+    if code == errno.ENOENT:
+        return _refusal(shown, "nothing was written", "")
     if code == errno.EROFS:
         return _refusal(shown, f"`{shown.parent}` is on a read-only file system", "name a file on another one")
     if code == errno.ENAMETOOLONG:

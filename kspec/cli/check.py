@@ -38,7 +38,7 @@ def command(
                 loaded = api.loads(_standard_input(filename), name=filename, sets=sets, trust=trust)
             else:
                 loaded = api.load(path, sets=sets, trust=trust)
-            params = None if fast else loaded.plan().params
+            params = None if fast or loaded.compiled.spec.is_library else loaded.plan().params
         except KspecError as error:
             problems.extend(error.problems)
             status = max(status, error.status)

@@ -29,7 +29,9 @@ _STRUCTURE = frozenset(
         *("keras.dtype_policies>DTypePolicyMap", "keras.dtype_policies>QuantizedDTypePolicy"),
     }
 )
-_DATA = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__tuple__", "__set__", "__typespec__"})
+_DATA = frozenset(
+    {"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__tuple__", "__set__", "__typespec__"}
+)
 
 
 def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:

@@ -33,12 +33,13 @@ def load_keras() -> ModuleType:
     except ImportError as error:
         problem = Problem("environment", f"Keras cannot be imported: {error}", help="pip install kspec")
         raise UsageError(problem) from None
+    module: ModuleType = keras
     backend = keras.config.backend()
     if backend != "jax":
         message = f"Keras was imported with the {backend} backend before kspec"
         help = "import kspec first, or set KERAS_BACKEND=jax"
         raise UsageError(Problem("environment", message, help=help))
-    return keras
+    return module
 
 
 def deeply(work: Callable[[], T], calls: int) -> T:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from kspec import catalog
 from kspec.diagnostics import Problem, Route, SpecError
@@ -20,16 +20,24 @@ from kspec.spec.schema import Spec
 from kspec.spec.steps import Ref, Saved
 
 
-def abstract(graph: Graph, spec: Spec) -> Any:
+class Abstract(NamedTuple):
+    """A model without weights, and the tensors that each call gives, by step."""
+
+    model: Any
+    tensors: Mapping[str, Any]
+
+
+def abstract(graph: Graph, spec: Spec) -> Abstract:
     """The model with shapes and dtypes and no weights: nothing is allocated, nothing is computed.
 
     Raises SpecError with a problem for every step that cannot be built.
     """
     keras = load_keras()
 
-    def work() -> Any:
+    def work() -> Abstract:
         with keras.StatelessScope(initialize_variables=False), _policy(spec):
-            return _model(graph, spec, with_weights=False)
+            tensors: dict[str, Any] = {}
+            return Abstract(_model(graph, spec, with_weights=False, tensors=tensors), tensors)
 
     return deeply(work, _calls(graph))
 
@@ -42,7 +50,7 @@ def build(graph: Graph, spec: Spec) -> Any:
         if spec.seed is not None:
             keras.utils.set_random_seed(spec.seed)
         with _policy(spec):
-            return _model(graph, spec, with_weights=True)
+            return _model(graph, spec, with_weights=True, tensors={})
 
     return deeply(work, _calls(graph))
 
@@ -64,12 +72,12 @@ def _calls(graph: Graph) -> int:
     return len(graph.nodes) + inner
 
 
-def _model(graph: Graph, spec: Spec, *, with_weights: bool) -> Any:
+def _model(graph: Graph, spec: Spec, *, with_weights: bool, tensors: dict[str, Any]) -> Any:
     problems: list[Problem] = []
     walk = Walk(problems, with_weights)
     heads = float32_heads(graph) if _is_mixed() else frozenset()
     cls = custom(spec.class_, ("class",)) if spec.class_ is not None else None
-    model = walk.model(graph, heads, cls)
+    model = walk.model(graph, heads, tensors, cls)
     if problems:
         raise SpecError(problems)
     return model
@@ -86,10 +94,10 @@ class Walk:
     def __init__(self, problems: list[Problem], with_weights: bool) -> None:
         self.keras, self.problems, self.with_weights = load_keras(), problems, with_weights
 
-    def model(self, graph: Graph, heads: frozenset[str], cls: Any = None, prefix: str = "") -> Any:
-        """The keras.Model of `graph`; None where a step is wrong. `heads` are layers whose outputs stay float32."""
+    def model(self, graph: Graph, heads: frozenset[str], tensors: dict[str, Any], cls: Any = None) -> Any:
+        """The keras.Model of `graph`; None where a step is wrong. `heads` are layers whose outputs stay float32, and
+        `tensors` is filled with what each step gives."""
         before = len(self.problems)
-        tensors: dict[str, Any] = {}
         for given in graph.inputs:
             tensors[given.name] = self._input(graph, given)
         layers: dict[str, Any] = {}
@@ -97,7 +105,7 @@ class Walk:
         for node in graph.nodes:
             if any(ref.name not in tensors for ref in refs(node)):
                 continue  # a step before it is wrong, and is reported
-            result = self._call(graph, node, layers, tensors, routes, heads, prefix)
+            result = self._call(graph, node, layers, tensors, routes, heads)
             if result is not None:
                 tensors[node.name] = result
         if len(self.problems) > before:
@@ -123,12 +131,14 @@ class Walk:
         try:
             return self.keras.Input(**arguments, name=given.name)
         except (ValueError, TypeError) as error:
-            problem = Problem("wrong-value", f"this input cannot be made: {errors.cleaned(error)}", given.route, at="key")
+            problem = Problem(
+                "wrong-value", f"this input cannot be made: {errors.cleaned(error)}", given.route, at="key"
+            )
             raise SpecError(problem) from None
 
     def _outputs(self, graph: Graph, tensors: dict[str, Any], heads: frozenset[str]) -> Any:
         def tensor(ref: Ref, route: Route) -> Any:
-            value = _pick(tensors[ref.name], ref.index)
+            value = _pick(tensors[ref.name], ref.output)
             if value is None or isinstance(value, (list, tuple, dict)):
                 count = len(tensors[ref.name])
                 message = f"`{ref.name}` gives {count} tensors"
@@ -166,7 +176,6 @@ class Walk:
         tensors: dict[str, Any],
         routes: dict[str, Route],
         heads: frozenset[str],
-        prefix: str,
     ) -> Any:
         """The tensors that a node gives; None, with the problem noted, where it cannot be built."""
         layer = graph.layers[node.layer]
@@ -179,7 +188,7 @@ class Walk:
         named = {key: _filled(item, picked) for key, item in node.named.items()}
         if not isinstance(operation, Object) or operation.kind != "ops":
             if node.layer not in layers:
-                layers[node.layer] = self._layer(layer, positional, heads, prefix)
+                layers[node.layer] = self._layer(layer, positional, heads)
             if layers[node.layer] is None:
                 return None
             if isinstance(operation, Graph):
@@ -200,18 +209,20 @@ class Walk:
 
     def _tensor(self, ref: Ref, tensors: dict[str, Any], node: Node, operation: Any) -> Any:
         made = tensors[ref.name]
-        value = _pick(made, ref.index)
+        value = _pick(made, ref.output)
         if value is None:
             count = len(made) if isinstance(made, (list, tuple, dict)) else 1
             have = "one output" if count == 1 else f"{count} outputs"
-            message = f"`{ref.name}` has {have}; there is no `{ref.name}.{ref.index}`"
+            message = f"`{ref.name}` has {have}; there is no `{ref.name}.{ref.output}`"
             route = (*node.route[:-1], "from")
             self.problems.append(Problem("unknown-name", message, route, "they count from 0", uses=node.uses))
         elif isinstance(value, (list, tuple, dict)):
             if not _takes_list(operation):
                 message = f"`{ref.name}` gives {len(value)} tensors, and one is taken here"
                 names = ", ".join(f"`{ref.name}.{index}`" for index in range(min(len(value), 4)))
-                self.problems.append(Problem("wiring", message, node.route, f"pick one: `from: {names}`", "key", uses=node.uses))
+                self.problems.append(
+                    Problem("wiring", message, node.route, f"pick one: `from: {names}`", "key", uses=node.uses)
+                )
             return list(value.values()) if isinstance(value, dict) else list(value)
         return value
 
@@ -236,7 +247,7 @@ class Walk:
 
     # -- layers ------------------------------------------------------------------------------------------------
 
-    def _layer(self, layer: Layer, positional: list[Any], heads: frozenset[str], prefix: str) -> Any:
+    def _layer(self, layer: Layer, positional: list[Any], heads: frozenset[str]) -> Any:
         """The Keras layer, made at its first call."""
         operation = layer.operation
         try:
@@ -279,7 +290,7 @@ class Walk:
             for given, tensor in zip(graph.inputs, tensors, strict=True)
         )
         inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
-        return self.model(graph._replace(name=layer.name, inputs=inputs), inner)
+        return self.model(graph._replace(name=layer.name, inputs=inputs), inner, {})
 
 
 def _takes_list(operation: Any) -> bool:
@@ -305,4 +316,4 @@ def _filled(item: Any, tensors: dict[Ref, Any]) -> Any:
 
 
 def _shown(ref: Ref) -> str:
-    return ref.name if ref.index is None else f"{ref.name}.{ref.index}"
+    return ref.name if ref.output is None else f"{ref.name}.{ref.output}"

@@ -37,7 +37,9 @@ def compile_model(model: Any, section: Compile) -> None:
             auto_scale_loss=section.auto_scale_loss,
         )
     except (ValueError, TypeError) as error:
-        raise SpecError(Problem("wrong-value", f"Keras refuses this: {cleaned(error)}", ("compile",), at="key")) from None
+        raise SpecError(
+            Problem("wrong-value", f"Keras refuses this: {cleaned(error)}", ("compile",), at="key")
+        ) from None
 
 
 def _problem(error: Exception, value: Any, route: tuple[str | int, ...]) -> Problem:
@@ -51,7 +53,7 @@ def _problem(error: Exception, value: Any, route: tuple[str | int, ...]) -> Prob
     return Problem("wrong-value", cleaned(error), route)
 
 
-def check_compile(spec: Spec, model: Any) -> list[Problem]:
+def check_compile(spec: Spec) -> list[Problem]:
     """Problems of the objects in `compile` and `fit`, found by making them once."""
     problems: list[Problem] = []
     values: list[Object] = []
@@ -70,5 +72,7 @@ def check_compile(spec: Spec, model: Any) -> list[Problem]:
             problems.extend(error.problems)
         except Exception as error:  # constructors check their arguments with any exception they like
             failed.add(id(value))
-            problems.append(Problem("wrong-value", f"{value.name} cannot be made: {cleaned(error)}", value.route, at="key"))
+            problems.append(
+                Problem("wrong-value", f"{value.name} cannot be made: {cleaned(error)}", value.route, at="key")
+            )
     return problems

@@ -38,14 +38,14 @@ def construction(error: BaseException, operation: Object, uses: tuple[Any, ...])
     return Problem("wrong-value", message, route, at="value" if argument else "key", uses=uses)
 
 
-def call(error: BaseException, node: Node, what: str, operands: list[tuple[str, Any, Any]], call: bool = False) -> Problem:
+def call(
+    error: BaseException, node: Node, what: str, operands: list[tuple[str, Any, Any]], call: bool = False
+) -> Problem:
     """A step that cannot take its tensors; `operands` are (name, tensor, route) of what reaches it."""
     shapes = [tuple(tensor.shape) for _, tensor, _ in operands]
     said = cleaned(error)
     message, help = _explained(what, said, shapes)
-    notes = tuple(
-        Note(f"`{name}` gives {shown_shape(tensor)}", route) for name, tensor, route in _distinct(operands)
-    )
+    notes = tuple(Note(f"`{name}` gives {shown_shape(tensor)}", route) for name, tensor, route in _distinct(operands))
     return Problem("shape", message, node.route, help, "key", notes, node.uses)
 
 
@@ -83,7 +83,10 @@ def _explained(what: str, said: str, shapes: list[tuple[Any, ...]]) -> tuple[str
     if (found := _AXIS.search(said)) is not None and shapes:
         return f"{what} needs {found[2]} at axis {found[1]}, and gets {both}", ""
     if "zero or negative" in said:
-        return f"{what} leaves nothing of {both}: its window is larger than what reaches it", "make it smaller, or `padding: same`"
+        return (
+            f"{what} leaves nothing of {both}: its window is larger than what reaches it",
+            "make it smaller, or `padding: same`",
+        )
     if "total size of the tensor must be unchanged" in said and shapes:
         target = said.rpartition("target_shape=")[2]
         return f"Reshape cannot turn {shapes[0]} into {target}: the sizes differ", "-1 stands for one axis that fits"

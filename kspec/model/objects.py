@@ -44,17 +44,18 @@ def factory(value: Object) -> Callable[..., Any]:
     return custom(value.name, value.route)
 
 
-def custom(path: str, route: tuple[str | int, ...]) -> Any:
+def custom(path: str, route: tuple[str | int, ...]) -> Callable[..., Any]:
     """A custom class by its full name. Its module runs: the spec's checks have made sure that it is trusted."""
     module, _, name = path.rpartition(".")
     load_keras()
     try:
-        return getattr(importlib.import_module(module), name)
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except AttributeError:
         raise SpecError(Problem("custom-code", f"`{module}` has no `{name}`", route)) from None
     except Exception as error:  # importing a person's own module may raise anything at all
         message = f"importing `{module}` failed: {type(error).__name__}: {error}"
         raise SpecError(Problem("custom-code", message, route)) from error
+    return found
 
 
 def search_also(folders: Iterable[Path]) -> None:

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Problem, SpecError
+from kspec.model.build import Abstract
 from kspec.spec.graph import Graph, refs
 from kspec.spec.objects import Object
 from kspec.spec.schema import Bound, Spec
@@ -44,14 +45,13 @@ class Plan(NamedTuple):
         return self.params - self.trainable
 
 
-def plan(model: Any, graph: Graph) -> Plan:
-    """The plan of a model that was built, abstractly or not, from `graph`."""
+def plan(built: Abstract, graph: Graph) -> Plan:
+    """The plan of a model that was built abstractly from `graph`."""
+    model = built.model
     layers = {layer.name: layer for layer in model.layers}
-    tensors = _tensors(model)
+    tensors = {name: _shapes(made) for name, made in built.tensors.items()}
     seen: set[str] = set()
-    calls = [
-        Call(given.name, "Input", tensors.get(given.name, ()), 0, 0, (), False) for given in graph.inputs
-    ]
+    calls = [Call(given.name, "Input", tensors.get(given.name, ()), 0, 0, (), False) for given in graph.inputs]
     for node in graph.nodes:
         layer = layers.get(node.layer)
         own = layer.weights if layer is not None and node.layer not in seen else []
@@ -69,29 +69,18 @@ def plan(model: Any, graph: Graph) -> Plan:
                 shared,
             )
         )
+    made = model.output  # a mapping's tensors by name: Keras's flat list has them in the order of their names
+    ordered = [made[name] for name in graph.output_names()] if isinstance(made, dict) else _flat(made)
     outputs = tuple(
         (name, tuple(tensor.shape), str(tensor.dtype))
-        for name, tensor in zip(graph.output_names(), _flat(model.outputs), strict=True)
+        for name, tensor in zip(graph.output_names(), ordered, strict=True)
     )
     size = sum(_size(weight.shape) * _BYTES.get(str(weight.dtype), 4) for weight in model.weights)
     return Plan(model.name, tuple(calls), _count(model.weights), _count(model.trainable_weights), size, outputs)
 
 
-def _tensors(model: Any) -> dict[str, tuple[tuple[tuple[int | None, ...], str], ...]]:
-    """Shapes and dtypes that each operation called once gives."""
-    found = {}
-    for operation in model.operations:
-        output = _output_of(operation)
-        if output is not None:
-            found[operation.name] = tuple((tuple(tensor.shape), str(tensor.dtype)) for tensor in _flat(output))
-    return found
-
-
-def _output_of(operation: Any) -> Any:
-    try:
-        return operation.output
-    except (AttributeError, ValueError):  # a layer called several times has no single output
-        return None
+def _shapes(made: Any) -> tuple[tuple[tuple[int | None, ...], str], ...]:
+    return tuple((tuple(tensor.shape), str(tensor.dtype)) for tensor in _flat(made))
 
 
 def _flat(tensors: Any) -> list[Any]:

@@ -10,7 +10,7 @@ __all__ = ["Axis", "epoch_axis", "linear_axis", "log_axis"]
 
 
 class Axis(NamedTuple):
-    """A range of values and the ticks to label, each with its text."""
+    """A range of values (of their decimal logarithms on a logarithmic axis) and the ticks to label."""
 
     low: float
     high: float
@@ -19,9 +19,7 @@ class Axis(NamedTuple):
 
     def at(self, value: float) -> float:
         """Where `value` stands: 0 at the low end, 1 at the high end."""
-        if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
+        return ((math.log10(value) if self.log else value) - self.low) / (self.high - self.low)
 
 
 def linear_axis(values: Sequence[float], wanted: int = 5) -> Axis:
@@ -42,14 +40,16 @@ def linear_axis(values: Sequence[float], wanted: int = 5) -> Axis:
 
 def log_axis(values: Sequence[float]) -> Axis:
     """A logarithmic axis for the positive `values` (at least one): decades, and 2 and 5 between them where few."""
-    low, high = min(values), max(values)
-    pad = (high / low) ** 0.05
-    low, high = low / pad, high * pad
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    low, high = math.log10(min(values)), math.log10(max(values))
+    pad = (high - low) * 0.05
+    low, high = low - pad, high + pad
+    # A double has no powers of ten beyond these.
+    first, last = max(math.floor(low), -307), min(math.ceil(high), 308)
     every = max(1, math.ceil((last - first) / 6))
     digits = (1, 2, 5) if last - first <= 3 else (1,)
-    marks = [digit * 10.0**power for power in range(first, last + 1) if power % every == 0 for digit in digits]
-    return Axis(low, high, tuple((mark, f"{mark:g}") for mark in marks if low <= mark <= high), log=True)
+    marks = [float(f"{digit}e{power}") for power in range(first, last + 1) if power % every == 0 for digit in digits]
+    ticks = tuple((mark, f"{mark:g}") for mark in marks if math.isfinite(mark) and low <= math.log10(mark) <= high)
+    return Axis(low, high, ticks, log=True)
 
 
 def epoch_axis(first: int, last: int, wanted: int = 6) -> Axis:

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import TextIO, cast
 
 from kspec.diagnostics import Problem, UsageError, suggestion
-from kspec.report.ansi import terminal_width, wants_colour
+from kspec.report.ansi import paint, terminal_width, wants_colour
 from kspec.report.stream import ForgivingStream
 
 __all__ = ["codes", "explain", "print_explanation", "title"]
@@ -39,10 +39,17 @@ def title(code: str) -> str:
     return explain(code).partition("\n")[0].partition(": ")[2]
 
 
-def print_explanation(code: str, stream: TextIO) -> None:
-    """Print the explanation of `code`: laid out on a terminal, as Markdown elsewhere. Raises UsageError as `explain`."""
-    text = explain(code)
+def print_explanation(code: str | None, stream: TextIO) -> None:
+    """Print the explanation of `code`: laid out on a terminal, as Markdown elsewhere. Without a code: all titles.
+
+    Raises UsageError as `explain`.
+    """
     out = ForgivingStream(stream)
+    if code is None:
+        out.write("".join(f"{paint(f'{each:<20}', 'bold', wants_colour(stream))} {title(each)}\n" for each in codes()))
+        out.flush()
+        return
+    text = explain(code)
     if not out.isatty() or not wants_colour(stream):
         out.write(text)
         out.flush()

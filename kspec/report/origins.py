@@ -17,9 +17,7 @@ def origins_text(origins: Sequence[Origin]) -> str:
     width = min(max(map(len, left), default=0), 60)
     lines = []
     for text, origin in zip(left, origins, strict=True):
-        place = "--set" if origin.span.file == "--set" else str(origin.span)
-        if place == "--set":
-            place = f"--set {origin.span.text}"
+        place = f"--set {origin.span.text}" if origin.span.file == "--set" else str(origin.span)
         lines.append(f"{text:<{width}}  {', '.join((place, *origin.via))}")
     return "".join(f"{escaped(line)}\n" for line in lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from kspec.diagnostics import Note, Problem
 from kspec.report.ansi import highlighted, paint
@@ -16,6 +17,7 @@ __all__ = ["arranged", "ok_line", "render", "summary_line"]
 def render(problems: Sequence[Problem], *, colour: bool, width: int, summary: bool = True) -> str:
     """All `problems` as text that ends in a newline (empty without problems): in order, each once, then their sum.
 
+    Without a file, as with a wrong option, there is nothing to sum up.
     `width` is the terminal's, in columns: excerpts are cut to it, help and notes are wrapped at it; the first line of
     a problem is never broken, so that ``file:line:column`` and its message stay on one line for other tools.
     """
@@ -23,7 +25,7 @@ def render(problems: Sequence[Problem], *, colour: bool, width: int, summary: bo
     if not ordered:
         return ""
     blocks = [_block(problem, colour, max(width, 40)) for problem in ordered]
-    if summary:
+    if summary and any(map(_file, ordered)):
         blocks.append(summary_line(ordered, colour=colour))
     return "\n\n".join(blocks) + "\n"
 
@@ -67,10 +69,7 @@ def _counted(problem: Problem, others: int) -> Problem:
     if not others:
         return problem
     more = Note(f"and the same in {_plural(others, 'other use')}")
-    return Problem(
-        problem.code, problem.message, problem.route, problem.help, problem.at, (*problem.notes, more),
-        problem.uses, problem.severity, problem.span, problem.file,
-    )  # fmt: skip
+    return replace(problem, notes=(*problem.notes, more))
 
 
 def _place(problem: Problem) -> tuple[str, int, int]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import Problem, Route, SpecError, listing, suggestion
-from kspec.spec.expand import Expanded
+from kspec.diagnostics import Route, SpecError, listing, suggestion
 from kspec.spec.project import Project, resolve
-from kspec.spec.steps import Nested, Saved, Step
+from kspec.spec.steps import Expanded, Nested, Saved, Step
 
 if TYPE_CHECKING:
     from kspec.spec.graph import Graph

@@ -12,7 +12,7 @@ from typing import Any
 from kspec import catalog
 from kspec.spec.graph import Graph, Layer, Node
 from kspec.spec.objects import Object
-from kspec.spec.schema import Data, Spec
+from kspec.spec.schema import Bound, Data, Spec
 from kspec.spec.steps import Ref, Saved
 
 _SECTIONS = ("compile", "fit", "data", "expect")
@@ -107,6 +107,20 @@ class _Writer:
         return {name: {}}
 
 
+def _section(value: Any) -> dict[str, Any]:
+    """A section's values that differ from the defaults."""
+    given = {name: getattr(value, name) for name in type(value).model_fields}
+    defaults = {name: field.default for name, field in type(value).model_fields.items()}
+    kept = {name: item for name, item in given.items() if item != defaults[name] and item not in ((), {})}
+    return {name: _bound(item) if isinstance(item, Bound) else plain(item) for name, item in kept.items()}
+
+
+def _bound(bound: Bound) -> Any:
+    if bound.min == bound.max:
+        return bound.min
+    return {name: limit for name, limit in (("min", bound.min), ("max", bound.max)) if limit is not None}
+
+
 def plain(value: Any) -> Any:
     """A checked value as spec data: Objects in the notation, literal dollars doubled."""
     if isinstance(value, Object):
@@ -151,7 +165,7 @@ def _from(node: Node) -> Any:
 
 def _wire(value: Any) -> Any:
     if isinstance(value, Ref):
-        return value.name if value.index is None else f"{value.name}.{value.index}"
+        return value.name if value.output is None else f"{value.name}.{value.output}"
     if isinstance(value, (list, tuple)):
         return [_wire(item) for item in value]
     return value

@@ -12,14 +12,15 @@ from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom, schema
-from kspec.spec.expand import Expanded, expand
+from kspec.spec.expand import expand
 from kspec.spec.graph import Graph, link
 from kspec.spec.merge import compose, load, with_sets
 from kspec.spec.objects import Checker, Registry
 from kspec.spec.project import Project, find_project
 from kspec.spec.schema import Spec
 from kspec.spec.source import Source, located, read
-from kspec.spec.variables import UNKNOWN, put_in, resolve_variables
+from kspec.spec.steps import UNKNOWN, Expanded
+from kspec.spec.variables import put_in, resolve_variables
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     """Merged data with its places, through the remaining passes."""
     problems: list[Problem] = []
     checker = Checker(Registry(), problems)
-    data, variables = filled(source.data, checker)
-    spec = schema.parse(data, problems)
+    broken: set[str] = set()
+    data, variables = filled(source.data, checker, broken)
+    spec = schema.parse(data, problems, broken)
     if spec is None:
         raise SpecError(located(source, problems))
     folder = source.file.path.parent if source.file.path is not None else project.root
@@ -87,21 +89,25 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     registry = custom.read_modules(spec.custom, folders, project, problems)
     checker = Checker(registry, problems)
     spec = schema.check_objects(spec, checker)
+    if broken & _NEEDED:  # steps cannot be read without what defines their words
+        raise SpecError(dict.fromkeys(located(source, problems)))
     expanded = expand(spec, variables, checker)
     spec, expanded = attach.files(spec, expanded, source, project, stack, checker)
     graph = link(spec, expanded, checker)
-    if graph is not None and not problems:
+    if graph is not None:
         attach.check_outputs(spec, graph, checker)
     if problems or graph is None:
         raise SpecError(dict.fromkeys(located(source, problems)))
     return Compiled(source, spec, variables, registry, expanded, graph, project, folders)
 
 
+_NEEDED = frozenset({"layers", "blocks", "custom", "vars"})
 _LATER = frozenset({"layers", "blocks", "vars", "extends", "import", "kspec"})
 
 
-def filled(data: Any, checker: Checker) -> tuple[Any, Mapping[str, Any]]:
-    """The spec's data with variables put in everywhere but in steps, and the variables."""
+def filled(data: Any, checker: Checker, broken: set[str]) -> tuple[Any, Mapping[str, Any]]:
+    """The spec's data with variables put in everywhere but in steps, and the variables; sections in which that fails
+    are named in `broken`."""
     if not isinstance(data, dict):
         return data, {}
     given = data.get("vars")
@@ -112,7 +118,9 @@ def filled(data: Any, checker: Checker) -> tuple[Any, Mapping[str, Any]]:
     for key, value in data.items():
         if key not in _LATER:
             value = put_in(value, (key,), variables, checker)
-        if value is not UNKNOWN:
+        if value is UNKNOWN:
+            broken.add(str(key))
+        else:
             result[key] = value
     if isinstance(given, dict):
         result["vars"] = variables

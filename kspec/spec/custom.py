@@ -22,7 +22,9 @@ MAX_SOURCE = 4 * 2**20
 _BASE = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
 
 
-def read_modules(modules: Iterable[str], folders: Iterable[Path], project: Project, problems: list[Problem]) -> Registry:
+def read_modules(
+    modules: Iterable[str], folders: Iterable[Path], project: Project, problems: list[Problem]
+) -> Registry:
     """The registry with every class of `modules`, found in `folders` or on Python's own path."""
     import sys
 

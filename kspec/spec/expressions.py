@@ -261,7 +261,9 @@ def _call(node: ast.Call, variables: Mapping[str, Any]) -> Any:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if name not in _FUNCTIONS or node.keywords:
         help = suggestion(name, _FUNCTIONS, f"functions: {listing(_FUNCTIONS)}")
-        raise ExpressionError("expression", f"there is no function `{name}`" if name else "only functions are called", help)
+        raise ExpressionError(
+            "expression", f"there is no function `{name}`" if name else "only functions are called", help
+        )
     return _bounded(_FUNCTIONS[name](*(_evaluate(argument, variables) for argument in node.args)))
 
 
@@ -292,7 +294,7 @@ _OFFERED = (
 )
 _YAML_WORDS = {"true": True, "false": False, "null": None}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{"min": min, "max": max, "round": round, "int": int, "float": float, "len": len, "abs": abs},
+    "min": min, "max": max, "round": round, "int": int, "float": float, "len": len, "abs": abs,
     "range": _range,
 }
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from kspec.diagnostics import Problem, UsageError
 
-_KEY = re.compile(rb"^(\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n|---[ \t]*\r?\n|[A-Za-z_]+:[^\n]*\n)*?kspec[ \t]*:", re.MULTILINE)
+_KEY = re.compile(
+    rb"^(\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n|---[ \t]*\r?\n|[A-Za-z_]+:[^\n]*\n)*?kspec[ \t]*:", re.MULTILINE
+)
 _SKIPPED = frozenset({"node_modules", "__pycache__", "runs", "build", "dist"})
 
 

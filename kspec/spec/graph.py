@@ -13,7 +13,7 @@ from kspec.spec.objects import Object
 from kspec.spec.steps import Expanded, Nested, Ref, Saved, Shared, Step, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kspec.catalog import Argument, Entry
     from kspec.spec.objects import Checker
@@ -107,6 +107,8 @@ def link(spec: Spec, expanded: Expanded, checker: Checker) -> Graph | None:
         Input(name, given.model_dump(exclude_none=True, exclude_defaults=True), ("inputs", name))
         for name, given in spec.inputs.items()
     )
+    if spec.is_library:
+        return Graph(spec.name, (), {}, (), {})
     linker = _Linker(expanded.aliases, {given.name: given.route for given in inputs}, checker)
     if not inputs:
         checker.wrong("missing-key", "a spec needs at least one input", ("inputs",), "inputs: {x: 64}")
@@ -140,7 +142,7 @@ def _outputs(spec: Spec, expanded: Expanded, linker: _Linker) -> Any:
 
 def _collected(found: list[tuple[str, Any]], linker: _Linker, named: bool) -> Any:
     """A list where Keras's names for the outputs are the spec's; a mapping where they would differ."""
-    own = [linker.layer_of.get(ref.name) == name and ref.index is None for name, ref in found]
+    own = [linker.layer_of.get(ref.name) == name and ref.output is None for name, ref in found]
     if named or not all(own) or len({name for name, _ in found}) < len(found):
         return dict(found)
     return found
@@ -258,7 +260,9 @@ class _Linker:
             if head in self.names and self.names[head] is not None:
                 return Ref(head, int(tail))
             if head in self.aliases:
-                return self._item(self._resolved_alias(self.aliases[head], route, scope, uses), int(tail), head, route, uses)
+                return self._item(
+                    self._resolved_alias(self.aliases[head], route, scope, uses), int(tail), head, route, uses
+                )
         self._unknown_name(name, route, scope, uses)
         return None
 
@@ -276,7 +280,7 @@ class _Linker:
         if found is None:
             return None
         if isinstance(found, Ref):
-            return Ref(found.name, index) if found.index is None else found
+            return Ref(found.name, index) if found.output is None else found
         if index < len(found):
             return found[index]
         message = f"`{name}` has {len(found)} outputs; there is no `{name}.{index}`"
@@ -356,7 +360,11 @@ class _Linker:
             if len(wires) == 1:
                 return (wires[0],)
             names = listing(argument.name for argument in tensors)
-            only = f"takes one tensor (`{tensors[0].name}`)" if len(tensors) == 1 else f"takes {len(tensors)} tensors ({names})"
+            only = (
+                f"takes one tensor (`{tensors[0].name}`)"
+                if len(tensors) == 1
+                else f"takes {len(tensors)} tensors ({names})"
+            )
             message = f"{entry.name} {only}, and {len(wires)} reach it"
             where: Any = "wiring"
             self.checker.problems.append(
@@ -403,7 +411,7 @@ class _Linker:
         """The tensor (or tensors) that a chain ends with."""
         found = self._resolved_alias(last, route, "", ())
         if isinstance(found, list):
-            return dict((f"{ref.name}.{ref.index}" if ref.index is not None else ref.name, ref) for ref in found)
+            return {f"{ref.name}.{ref.output}" if ref.output is not None else ref.name: ref for ref in found}
         return found
 
     def ordered(self, nodes: list[Node]) -> tuple[Node, ...]:
@@ -460,15 +468,15 @@ def refs(node: Node) -> list[Ref]:
     """Every tensor that a node takes."""
     if len(node.positional) == 1 and not node.named and node.positional[0].__class__ is Ref:
         return [node.positional[0]]
-    found: list[Ref] = []
-    stack = [*node.positional, *node.named.values()]
-    while stack:
-        item = stack.pop()
+    return list(_refs_in([*node.positional, *node.named.values()]))
+
+
+def _refs_in(items: list[Any]) -> Iterator[Ref]:
+    for item in items:
         if isinstance(item, Ref):
-            found.append(item)
+            yield item
         elif isinstance(item, list):
-            stack.extend(item)
-    return found
+            yield from _refs_in(item)
 
 
 def _inputs_of(operation: Any) -> tuple[str, ...] | None:

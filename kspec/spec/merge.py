@@ -212,8 +212,10 @@ def _set(data: Any, marks: Any, parts: list[str], value: Source, key: _Event, pa
     return merged, merged_marks
 
 
-def _put(data: dict[Any, Any], inner: Any, name: Any, new: Any, marks: Any, value: Source, key: _Event) -> tuple[Any, Any]:
-    item = marks if isinstance(marks, Moved) else Moved(marks, value.file if marks is None else marks.file, None, key)
+def _put(
+    data: dict[Any, Any], inner: Any, name: Any, new: Any, marks: Any, value: Source, key: _Event
+) -> tuple[Any, Any]:
+    item: Any = marks if isinstance(marks, Moved) else Moved(marks, value.file if marks is None else marks.file, None, key)
     if _other_object(data, {name: new}):
         data, inner = {}, None
     if not isinstance(inner, Marks):

@@ -10,10 +10,10 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kspec import catalog
-from kspec.diagnostics import Problem, Route, listing, suggestion
+from kspec.diagnostics import Problem, Route, listing, nearest, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from kspec.catalog import Entry, Parameter
 
@@ -112,7 +112,7 @@ class Checker:
         if found is not None and kind in _NAMED and known(kind, name) is found:
             self._runs(found, name, route, "value")
             if found.required and kind not in ("activations", "losses", "metrics"):
-                self._missing(found, {}, route, "value")
+                self._missing(found, (), route, "value")
             return name
         return self.operation(kind, name, None, route, at="value")
 
@@ -140,7 +140,8 @@ class Checker:
                     self._unknown_argument(found, key, place)
             else:
                 args[key] = self.argument(found.entry.name, parameter, item, place)
-        self._missing(found, raw, route, at)
+        meant = {nearest(key, found.parameters) for key in raw if key not in found.parameters}
+        self._missing(found, {*raw, *meant}, route, at)
         if len(self.problems) > before:
             return None
         return Object(found.entry.kind if found.entry.kind != "custom" else kind, found.entry.name, args, route)
@@ -154,7 +155,9 @@ class Checker:
         if isinstance(value, list) and value and all(isinstance(item, dict) and len(item) == 1 for item in value):
             names = {key for item in value for key in item}
             if names <= set(found.parameters):
-                self.wrong("wrong-type", f"{found.entry.name}'s arguments are a mapping, not a list", route, _braces(value))
+                self.wrong(
+                    "wrong-type", f"{found.entry.name}'s arguments are a mapping, not a list", route, _braces(value)
+                )
                 return None
         if not found.first:
             self.wrong("wrong-value", f"{found.entry.name} takes no value", route, f"write `{found.entry.name}` alone")
@@ -207,7 +210,7 @@ class Checker:
             return False
         return True
 
-    def _missing(self, found: Known, given: Mapping[str, Any], route: Route, at: Any) -> None:
+    def _missing(self, found: Known, given: Container[str], route: Route, at: Any) -> None:
         missing = [name for name in found.required if name not in given]
         if missing:
             example = ", ".join(f"{name}: …" for name in found.required)

@@ -10,8 +10,9 @@ from kspec.spec.canonical import arguments
 from kspec.spec.compiled import Compiled
 from kspec.spec.expressions import variables_of
 from kspec.spec.graph import Graph
-from kspec.spec.objects import Object
+from kspec.spec.objects import Checker, Object
 from kspec.spec.source import Source
+from kspec.spec.variables import put_in
 
 
 class Origin(NamedTuple):
@@ -26,28 +27,29 @@ class Origin(NamedTuple):
 
 def origins(compiled: Compiled) -> tuple[Origin, ...]:
     """Every value of the spec with its origin, in the order of the canonical spec."""
-    found = [*_sections(compiled.source, ("kspec", "name", "seed", "dtype_policy", "inputs"))]
+    found = [*_sections(compiled, ("kspec", "name", "seed", "dtype_policy", "inputs"))]
     found += _layers(compiled.source, compiled.graph, "layers")
-    found += _sections(compiled.source, ("outputs", "weights", "class", "custom", "compile", "fit", "data", "expect"))
+    found += _sections(compiled, ("outputs", "weights", "class", "custom", "compile", "fit", "data", "expect"))
     return tuple(found)
 
 
-def _sections(source: Source, names: tuple[str, ...]) -> Iterator[Origin]:
-    if isinstance(source.data, dict):
-        for name in names:
-            if name in source.data:
-                yield from _leaves(source, source.data[name], (name,))
+def _sections(compiled: Compiled, names: tuple[str, ...]) -> Iterator[Origin]:
+    for name in names:
+        if name in compiled.source.data:
+            yield from _leaves(compiled, compiled.source.data[name], (name,))
 
 
-def _leaves(source: Source, value: Any, route: Route) -> Iterator[Origin]:
+def _leaves(compiled: Compiled, value: Any, route: Route) -> Iterator[Origin]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _leaves(source, item, (*route, key))
+            yield from _leaves(compiled, item, (*route, key))
     elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
         for index, item in enumerate(value):
-            yield from _leaves(source, item, (*route, index))
+            yield from _leaves(compiled, item, (*route, index))
     else:
-        yield Origin(".".join(map(str, route)), value, source.span(route), _variables(source, value))
+        source = compiled.source
+        filled = put_in(value, route, compiled.variables, Checker(compiled.registry, []))
+        yield Origin(".".join(map(str, route)), filled, source.span(route), _variables(source, value))
 
 
 def _layers(source: Source, graph: Graph, path: str) -> Iterator[Origin]:
@@ -81,9 +83,10 @@ def _use(source: Source, use: Route) -> str:
 
 def _variables_at(source: Source, route: Route) -> tuple[str, ...]:
     """Variables in the text that stands at a route (or in the scalar above it)."""
-    value = source.data
+    value: Any = source.data
+    part: Any
     for part in route:
-        if isinstance(value, dict) and part in value or isinstance(value, list) and isinstance(part, int):
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
             value = value[part]
         else:
             break
@@ -92,13 +95,16 @@ def _variables_at(source: Source, route: Route) -> tuple[str, ...]:
 
 def _variables(source: Source, value: Any) -> tuple[str, ...]:
     texts = value if isinstance(value, list) else [value]
-    names = dict.fromkeys(name for text in texts if isinstance(text, str) and "$" in text for name in variables_of(text))
+    names = dict.fromkeys(
+        name for text in texts if isinstance(text, str) and "$" in text for name in variables_of(text)
+    )
     variables = source.data.get("vars") if isinstance(source.data, dict) else None
     found = []
     for name in names:
         if isinstance(variables, dict) and name in variables:
             span = source.span(("vars", name))
-            found.append(f"${name} from {span.text if span.file == '--set' else f'{span.file}:{span.line}'}")
+            place = f"--set {span.text}" if span.file == "--set" else f"{span.file}:{span.line}"
+            found.append(f"${name} from {place}")
         else:
             found.append(f"${name}")
-    return tuple(f"--set {text}" if "=" in text else text for text in found)
+    return tuple(found)

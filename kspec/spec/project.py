@@ -12,7 +12,7 @@ from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`root` is the folder that every path in a spec must stay inside; `trust` names Python packages whose code may run."""
+    """`root` is the folder that every path in a spec stays inside; `trust` names Python packages whose code may run."""
 
     root: Path
     trust: frozenset[str] = frozenset()

@@ -20,7 +20,9 @@ RESERVED = ("previous", "input")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, populate_by_name=True
+    )
 
 
 def _shape_only(value: Any) -> Any:
@@ -89,7 +91,7 @@ def _path_only(value: Any) -> Any:
 
 
 class DataFile(_Section):
-    """A file with arrays; `fields` maps names of inputs and outputs to names of arrays. After loading, `path` is absolute."""
+    """A file with arrays; `fields` maps names of inputs and outputs to those of arrays. Once loaded, `path` is absolute."""
 
     path: str
     fields: dict[str, str] = {}
@@ -152,7 +154,7 @@ class Spec(_Section):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     dtype_policy: Any = None
     vars: dict[str, Any] = {}
-    inputs: dict[str, Annotated[Input, BeforeValidator(_shape_only)]]
+    inputs: dict[str, Annotated[Input, BeforeValidator(_shape_only)]] = {}
     blocks: dict[str, Any] = {}
     layers: list[Any] = []
     outputs: str | list[str] | dict[str, str] | None = None
@@ -166,27 +168,65 @@ class Spec(_Section):
     extends: str | None = None
     import_: Annotated[list[str], BeforeValidator(_wrapped)] = Field([], alias="import")
 
+    @property
+    def is_library(self) -> bool:
+        """Whether the file only offers blocks for others to import."""
+        return bool(self.blocks) and not self.inputs and not self.layers
 
-def parse(data: Any, problems: list[Problem]) -> Spec | None:
-    """The spec of merged data whose variables are put in; None, with problems noted, where a section is wrong."""
+
+def parse(data: Any, problems: list[Problem], broken: set[str]) -> Spec | None:
+    """The spec of merged data whose variables are put in.
+
+    Sections that are wrong are noted in `problems`, named in `broken` and left out, so that the others are checked
+    all the same; None where there is nothing to go on with.
+    """
     if not isinstance(data, dict):
         problems.append(Problem("wrong-type", f"a spec is a mapping, not {shown(data)}", (), "begin with `kspec: 1`"))
         return None
     if data.get("kspec") != VERSION or isinstance(data.get("kspec"), bool):
         problems.append(_version(data))
-        return None
-    try:
-        return Spec.model_validate({key: value for key, value in data.items() if value is not None})
-    except ValidationError as error:
-        found = [_problem(detail, data) for detail in error.errors(include_url=False)]
-        problems.extend(dict.fromkeys(found))
-        return None
+        data = {**data, "kspec": VERSION}
+    for attempt in (1, 2, 3):
+        try:
+            return Spec.model_validate(_without(data, broken))
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+            if attempt == 1:
+                problems.extend(dict.fromkeys(_problem(detail, data) for detail in details))
+                data = _pruned(data, details, broken)
+            else:
+                broken.update(str(detail["loc"][0]).removesuffix("_") for detail in details)
+    return None
+
+
+def _pruned(data: dict[Any, Any], details: list[Any], broken: set[str]) -> dict[Any, Any]:
+    """Data without the wrong keys of sections, so that the rest of each section is read; else without the section."""
+    pruned = dict(data)
+    for detail in details:
+        section, *inner = detail["loc"]
+        value = pruned.get(section)
+        if section in _SECTIONS and section != "inputs" and inner and isinstance(value, dict):
+            pruned[section] = {key: item for key, item in value.items() if key != inner[0]}
+        else:
+            broken.add(str(section).removesuffix("_"))
+    return pruned
+
+
+def _without(data: dict[Any, Any], broken: set[str]) -> dict[Any, Any]:
+    """Data without empty and broken sections; broken inputs keep their names, for others to refer to."""
+    kept = {key: value for key, value in data.items() if value is not None and key not in broken}
+    given = data.get("inputs")
+    if "inputs" in broken and isinstance(given, dict):
+        kept["inputs"] = {name: {} for name in given if isinstance(name, str)}
+    return kept
 
 
 def _version(data: dict[Any, Any]) -> Problem:
     if "kspec" not in data:
         return Problem("spec-version", "the format's version is missing", (), "begin the file with `kspec: 1`")
-    return Problem("spec-version", f"this kspec reads format 1, not {shown(data['kspec'])}", ("kspec",), "write `kspec: 1`")
+    return Problem(
+        "spec-version", f"this kspec reads format 1, not {shown(data['kspec'])}", ("kspec",), "write `kspec: 1`"
+    )
 
 
 _MEANT = {
@@ -208,7 +248,9 @@ def _problem(detail: Any, data: Any) -> Problem:
     name = str(route[-1]) if route else "the spec"
     if kind == "extra_forbidden":
         known = _fields(route[:-1])
-        return Problem("unknown-key", f"`{name}` means nothing here", route, _unknown_help(name, route, known), "key")
+        owner = f"`{'.'.join(map(str, route[:-1]))}`" if len(route) > 1 else "a spec"
+        help = _unknown_help(name, route, known)
+        return Problem("unknown-key", f"{owner} has no key `{name}`", route, help, "key")
     if kind == "missing":
         parent = str(route[-2]) if len(route) > 1 else "a spec"
         return Problem("missing-key", f"{parent} needs `{name}`", route[:-1], f"add `{name}:`", "key")
@@ -243,7 +285,13 @@ def _route(location: tuple[Any, ...], data: Any) -> Route:
     return tuple(route)
 
 
-_SECTIONS: dict[str, type[BaseModel]] = {"compile": Compile, "fit": Fit, "data": Data, "expect": Expect, "inputs": Input}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "compile": Compile,
+    "fit": Fit,
+    "data": Data,
+    "expect": Expect,
+    "inputs": Input,
+}
 
 
 def _fields(route: Route) -> list[str]:

@@ -182,7 +182,9 @@ class _Reader:
         """The value of a scalar by the core schema."""
         value = event.value
         if event.tag is not None and event.tag != "!":
-            self.wrong("yaml-tag", f"a tag (`{event.tag}`) is not allowed", event, "a spec is plain data: remove the tag")
+            self.wrong(
+                "yaml-tag", f"a tag (`{event.tag}`) is not allowed", event, "a spec is plain data: remove the tag"
+            )
             return value
         if not event.implicit[0]:
             return value
@@ -383,7 +385,11 @@ _SYNTAX = (  # what libyaml says -> what it means, what to do; from the particul
     ("cannot start any token", "this character cannot begin a value", "quote the value"),
     ("mapping values are not allowed", "a second `:` on one line", "quote the value, or put the mapping in `{…}`"),
     ("did not find expected ',' or", "this list or mapping in brackets is not closed properly", ""),
-    ("did not find expected key", "a key was expected here", "check the indentation of this line against its neighbours"),
+    (
+        "did not find expected key",
+        "a key was expected here",
+        "check the indentation of this line against its neighbours",
+    ),
     ("did not find expected '-' indicator", "a `- ` was expected here", "check this line's indentation"),
     ("could not find expected ':'", "a `:` was expected", "a key needs a colon and a space after it"),
     ("found unexpected end of stream", "a quoted text does not end", "close the quote"),

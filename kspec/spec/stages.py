@@ -40,7 +40,9 @@ def show(compiled: Compiled, stage: str, folder: Path | None = None) -> str:
 
 def _data(value: Any) -> Any:
     if hasattr(value, "model_dump"):
-        return {name: _data(getattr(value, name)) for name in value.model_fields_set if getattr(value, name) is not None}
+        return {
+            name: _data(getattr(value, name)) for name in value.model_fields_set if getattr(value, name) is not None
+        }
     if isinstance(value, dict):
         return {key: _data(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and not isinstance(value, Object):
@@ -80,7 +82,7 @@ def _value(value: Any) -> str:
 
 def _wires(value: Any) -> str:
     if isinstance(value, Ref):
-        return value.name if value.index is None else f"{value.name}.{value.index}"
+        return value.name if value.output is None else f"{value.name}.{value.output}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_wires(item) for item in value)}]"
     if isinstance(value, dict):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Ref(NamedTuple):
-    """A tensor: an output of a step or an input, by complete name; `index` picks one of several outputs."""
+    """A tensor: an output of a step or an input, by complete name; `output` picks one of several by its place."""
 
     name: str
-    index: int | None = None
+    output: int | None = None
 
 
 class Shared(NamedTuple):
@@ -44,8 +44,6 @@ class Nested(NamedTuple):
     steps: tuple[Step, ...]
     aliases: Mapping[str, Any]
     outputs: Any
-
-
 
 
 class Step(NamedTuple):

@@ -51,6 +51,7 @@ def resolve_variables(
     """Variables whose values may use each other (and `outer` ones), each put in once; circles are problems."""
     result: dict[str, Any] = {**outer, **{name: values[name] for name in done}}
     waiting = {name: value for name, value in values.items() if name not in done}
+
     def needs(value: Any) -> set[str]:
         if isinstance(value, str):
             return set(variables_of(value)) if "$" in value else set()
@@ -63,7 +64,9 @@ def resolve_variables(
         ready = [name for name in waiting if not required[name] & set(waiting)]
         if not ready:
             for name in waiting:
-                checker.wrong("expression", f"the variable `{name}` needs itself: {_circle(name, required)}", (*route, name))
+                checker.wrong(
+                    "expression", f"the variable `{name}` needs itself: {_circle(name, required)}", (*route, name)
+                )
                 result[name] = None
             break
         for name in ready:

@@ -41,7 +41,7 @@ def needs_data(layer: Any) -> bool:
         if layer.input_mean is not None:
             return False
         # The counter that Keras keeps beside them stays 0: only the values tell a new layer from an adapted one.
-        mean, variance = (keras.ops.convert_to_numpy(v) for v in (layer.adapt_mean, layer.adapt_variance))
+        mean, variance = (keras.ops.convert_to_numpy(v.value) for v in (layer.adapt_mean, layer.adapt_variance))
         return bool((mean == 0).all() and (variance == 1).all())
     return isinstance(layer, keras.layers.Discretization) and layer.bin_boundaries is None
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def evaluate(model: Any, data: Matched, *, batch_size: int | None = None) -> dict[str, float]:
     """The loss and the metrics on all rows, by Keras's own names (``return_dict=True``).
 
-    Raises `UsageError` (``not-compiled``) for a model without loss and metrics, `TrainingError` where Keras fails.
+    Raises `UsageError` (``compile-missing``) for a model without loss and metrics, `TrainingError` where Keras fails.
     """
     if not model.compiled:
         message = "the model has no loss and no metrics to evaluate: it was saved without `compile`"
         raise UsageError(
-            Problem("not-compiled", message, help="evaluate its spec with its weights, or its run's folder")
+            Problem("compile-missing", message, help="evaluate its spec with its weights, or its run's folder")
         )
     interface = interface_of(model)
     with failing("evaluation"):

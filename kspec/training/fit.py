@@ -14,6 +14,7 @@ from kspec.model.objects import make
 from kspec.training.data.check import check_steps, split_at
 from kspec.training.data.match import Matched
 from kspec.training.interface import Interface, interface_of
+from kspec.training.quiet import without_copy_warnings
 from kspec.training.watch import Progress, Row, Silent, Told, Watch, monotonic
 from kspec.training.weights import sample_weights, weights_by_class
 
@@ -120,11 +121,9 @@ def _validation(data: Matched | None, interface: Interface) -> Any:
 @contextlib.contextmanager
 def _told(progress: Progress) -> Iterator[None]:
     """What callbacks print is told to the progress; Keras's remark about a shorter epoch is no warning here."""
-    with contextlib.redirect_stdout(Told(progress)), warnings.catch_warnings():
+    with contextlib.redirect_stdout(Told(progress)), without_copy_warnings(), warnings.catch_warnings():
         # `check_steps` has refused too many steps; fewer than the data has make every other epoch a short one.
         warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
-        # Keras's variables do not know NumPy 2's `copy` yet, and callbacks that keep weights ask by it.
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         yield
 
 

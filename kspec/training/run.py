@@ -17,7 +17,6 @@ import json
 import math
 import os
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +27,7 @@ from typing import Any, Literal
 from kspec.diagnostics import FileError, Problem
 from kspec.files import atomic_path, write_atomically
 from kspec.training.data.match import Matched
+from kspec.training.quiet import without_copy_warnings
 
 State = Literal["running", "finished", "failed", "interrupted"]
 
@@ -81,13 +81,17 @@ class Run:
 
     def save(self, model: Any) -> None:
         """Write the model and its weights, each whole or not at all."""
-        with warnings.catch_warnings():
-            # Keras's variables do not know NumPy 2's `copy` yet, and h5py asks them by it.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        optimizer = model.optimizer
+        with without_copy_warnings():
             with atomic_path(self.folder / MODEL) as path:
                 model.save(path)
-            with atomic_path(self.folder / WEIGHTS) as path:
-                model.save_weights(path)
+            try:
+                # Keras writes the optimizer's variables among the weights, and stumbles over them in a new model.
+                model.optimizer = None
+                with atomic_path(self.folder / WEIGHTS) as path:
+                    model.save_weights(path)
+            finally:
+                model.optimizer = optimizer
 
     def end(self, state: State, **facts: Any) -> None:
         """Say how the run ended, and when."""

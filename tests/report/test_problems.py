@@ -50,10 +50,10 @@ def test_the_examples_of_the_design() -> None:
 
 def test_colours() -> None:
     warning = Problem("unused", "`x` is not used", severity="warning", span=span("  x: 1", "x", 120))
-    text = render([SHAPE, ARGUMENT, warning, Problem("usage", "no `--foo`", help="see `--help`")], colour=True, width=80)
+    problems = [SHAPE, ARGUMENT, warning, Problem("usage", "no `--foo`", help="see `--help`")]
+    text = render(problems, colour=True, width=80)
     same("colours.txt", text)
-    plain = render([SHAPE, ARGUMENT, warning, Problem("usage", "no `--foo`", help="see `--help`")], colour=False, width=80)
-    assert re.sub(r"\x1b\[[0-9;]*m", "", text) == plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text) == render(problems, colour=False, width=80)
 
 
 def test_every_kind_of_place() -> None:
@@ -70,7 +70,9 @@ def test_every_kind_of_place() -> None:
                     notes=(Note("it begins with `<html>`"), Note("named here", span=span("a", "a", 3, "b.yaml"))),
                 ),
                 Problem("data-nan", "`x` is nan in row 3", file="data/x.npz", severity="warning"),
-                Problem("yaml-size", "an empty file", help="begin with `kspec: 1`", span=Span("e.yaml", 1, 1, 1, 1, "")),
+                Problem(
+                    "yaml-size", "an empty file", help="begin with `kspec: 1`", span=Span("e.yaml", 1, 1, 1, 1, "")
+                ),
                 Problem("missing-key", "the mark is past the end", help="h", span=Span("e.yaml", 2, 9, 2, 9, "a: 1")),
                 Problem(
                     "duplicate-key",
@@ -99,7 +101,13 @@ def test_wrapping_leaves_what_is_quoted_whole() -> None:
 
 def test_long_lines_are_cut_around_the_carets() -> None:
     long = "a" * 200 + "{unit: 8}" + "b" * 300
-    places = [(long, "unit"), (long, "a" * 200), ("a" * 90 + "unit", "unit"), ("unit" + "b" * 90, "unit"), ("层" * 90, "层")]
+    places = [
+        (long, "unit"),
+        (long, "a" * 200),
+        ("a" * 90 + "unit", "unit"),
+        ("unit" + "b" * 90, "unit"),
+        ("层" * 90, "层"),
+    ]
     problems = [Problem("x", "m", help="h", span=span(text, meant, n)) for n, (text, meant) in enumerate(places, 1)]
     problems.append(Problem("x", "wide", span=span("层" * 90 + "x" + "层" * 90, "x", 10)))
     problems.append(Problem("x", "whole", span=Span("specs/digits.yaml", 11, 1, 1, 501, long)))
@@ -168,6 +176,7 @@ def test_order_and_repetition() -> None:
     assert [note.text for note in ordered[2].notes] == ["in copy 1", "and the same in 2 other uses"]
     assert arranged(reversed(ordered)) == ordered
     assert render([], colour=False, width=80) == ""
+    assert render([Problem("usage", "m")], colour=False, width=80) == "error[usage] m\n"
 
 
 def test_sums() -> None:

@@ -12,11 +12,21 @@ COMMON = {
     "bounding_box_format": "Format of bounding boxes, where the data has any.",
     "data_format": 'String, either `"channels_last"` or `"channels_first"`.',
     "dtype": "The dtype policy of computations and weights.",
+    "clipnorm": "Float. If set, the gradient of each weight is clipped so that its norm is no higher than this.",
+    "clipvalue": "Float. If set, the gradient of each weight is clipped to be no higher than this.",
+    "ema_momentum": "Float. Only used with `use_ema`: the momentum of the moving average of the weights.",
+    "ema_overwrite_frequency": "Int or None. Only used with `use_ema`: every so many steps the average overwrites.",
+    "global_clipnorm": "Float. If set, all gradients are clipped so that their global norm is no higher than this.",
+    "gradient_accumulation_steps": "Int or None. If an int, weights are updated every so many steps.",
     "implementation": "Integer, 1 or 2: how the cell computes its gates, as several products or as one.",
+    "loss_scale_factor": "Float or None. If a float, the loss is multiplied by it before gradients are computed.",
     "name": "String, the name of the object.",
     "rms_scaling": "Boolean, deprecated by Keras: use `RMSNormalization`.",
     "seed": "Integer, the random seed.",
+    "quantization_config": "How the layer is quantized: a quantization config.",
     "trainable": "Boolean, whether the layer's variables should be trainable.",
+    "use_ema": "Boolean, whether a moving average of the weights is kept.",
+    "weight_decay": "Float. If set, weight decay is applied.",
 }
 """Sentences for common parameters where Keras's docstring has none."""
 

@@ -79,5 +79,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "stft.window": ("hann", "hamming"),
     "istft.window": ("hann", "hamming"),
     "norm.ord": ("fro", "nuc"),
+    "Int8QuantizationConfig.activation_quantizer": ("default",),
+    "Int4QuantizationConfig.activation_quantizer": ("default",),
 }
 """The strings accepted, by parameter; numbers and null beside them are the type's affair."""

@@ -9,20 +9,20 @@ says what plain data is accepted as well.
 from __future__ import annotations
 
 _BY_TYPE = {
-    "?": "get_item.key Constant.value default_value",
+    "?": "get_item.key Constant.value",
     "null": """
         activation recurrent_activation backward_layer layers:dtype losses:dtype metrics:dtype reverse_dtype
-        quantization_config weight_quantizer activation_quantizer DataParallel.device_mesh TensorLayout.device_mesh
+        quantization_config weight_quantizer QuantizationConfig.activation_quantizer DataParallel.device_mesh TensorLayout.device_mesh
         default_policy""",
-    "bool|null": "flash_attention sparse ragged relative_step",
+    "bool|null": "flash_attention sparse ragged",
     "int": """
         units filters input_dim output_dim n height width num_heads key_dim head_dim num_query_heads block_size
         num_key_value_heads depth_multiplier groups num_bins bins chain_depth num_chains num_ops power_iterations
         fft_length sequence_length sequence_stride sampling_rate num_mel_bins frame_length max_number
         dynamic_growth_steps ns_steps patience cooldown start_from_epoch num_classes num_thresholds k num_regressors
         implementation amax_history_length num_samples weight_bits group_size num_grid_points num_oov_indices
-        histogram_freq embeddings_freq RandomPosterization.factor
-        BatchNormalization.axis GroupNormalization.axis Concatenate.axis losses:axis metrics:axis metrics:top_k
+        histogram_freq embeddings_freq
+        BatchNormalization.axis GroupNormalization.axis Concatenate.axis losses:axis metrics:axis
         axis1 axis2 axisa axisb axisc
         concatenate.axis glu.axis one_hot.axis multi_hot.axis split.axis array_split.axis stack.axis unstack.axis
         trapezoid.axis argsort.axis argpartition.axis sort.axis diff.axis batch_normalization.axis
@@ -41,7 +41,8 @@ _BY_TYPE = {
         IntegerLookup.oov_token CategoryEncoding.num_tokens""",
     "int|bool": "verbose",
     "int|list": """
-        kernel_size strides dilation_rate pool_size output_size size output_padding cropping axes axis
+        RandomPosterization.factor kernel_size strides dilation_rate pool_size output_size size output_padding cropping
+        axes axis
         ZeroPadding2D.padding ZeroPadding3D.padding fold.padding unfold.padding CosineSimilarity.axis
         ConcordanceCorrelation.axis PearsonCorrelation.axis EinsumDense.output_shape tensordot.axes
         dilation stride shift source destination newshape shape output_shape repeats
@@ -57,12 +58,14 @@ _BY_TYPE = {
         min.axis mean.axis median.axis nanmax.axis nanmean.axis nanmedian.axis nanmin.axis nanpercentile.axis
         percentile.axis nanprod.axis nanquantile.axis quantile.axis nanstd.axis nansum.axis sum.axis nanvar.axis
         var.axis norm.axis prod.axis ptp.axis roll.axis squeeze.axis std.axis""",
-    "int|str": "save_freq",
+    "int|str|bool": "save_freq",
     "int|str|list|null": "Lambda.output_shape TorchModuleWrapper.output_shape",
     "float": """
         learning_rate rate stddev initial_learning_rate decay_steps first_decay_steps decay_rate warmup_steps
         precision recall sensitivity specificity label_smoothing min_delta adam_lr_ratio max_value fill_value
-        threshold max_val squareplus.b logspace.base order beta x_min x_max""",
+        threshold default_value max_val squareplus.b logspace.base order beta x_min x_max
+        RandomNormal.mean TruncatedNormal.mean OrthogonalRegularizer.factor ReduceLROnPlateau.factor
+        CategoricalGeneralizedCrossEntropy.q""",
     "float|null": """
         clipnorm clipvalue global_clipnorm loss_scale_factor weight_decay lora_alpha baseline initial_value_threshold
         ReLU.max_value warmup_target F1Score.threshold FBetaScore.threshold logit_soft_cap max_freq
@@ -80,7 +83,8 @@ _BY_TYPE = {
         call_endpoint subscripts pattern dtype_policies:mode vocabulary_dtype output_dtype""",
     "str|null": """
         name bias_axes bounding_box_format call_training_endpoint batch_dim_name source_name dtype data_format
-        StringLookup.mask_token reduction merge_mode average class_aggregation scaling""",
+        StringLookup.mask_token reduction merge_mode average class_aggregation scaling
+        activation_quantizer""",
     "str|list|null": "window vocabulary",
     "int|str|null": "Hashing.mask_value",
     "int|float|str|null": "norm.ord",
@@ -89,7 +93,7 @@ _BY_TYPE = {
         dims target_shape target_class_ids boundaries values value_range tile_grid_size cells layers axis_names
         spatial_dims moments.axes start_indices rot90.axes gaussian_blur.kernel_size gaussian_blur.sigma cell
         DeviceMesh.shape TensorLayout.axes reshape.newshape broadcast_to.shape unravel_index.shape
-        scatter.shape image.resize.size scale_and_translate.output_shape""",
+        scatter.shape resize.size scale_and_translate.output_shape""",
     "list|null": """
         noise_shape bin_boundaries input_axes output_axes label_weights idf_weights weights exclude_layers batch_shape
         transpose.axes devices trapezoid.x

@@ -8,10 +8,19 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-_LEGACY = {"input_dim", "input_shape", "input_length", "batch_input_shape", "decay", "alpha", "dynamic", "num_tokens"}
+_LEGACY = {"input_dim", "input_shape", "input_length", "batch_input_shape", "decay", "alpha", "dynamic", "device_mesh"}
 """Keywords that Keras pops only to warn of them or to load models of other days."""
-_CLOSED = {"Layer", "BaseOptimizer"}
-"""Classes whose constructor raises on a keyword that it does not know."""
+_CLOSED = {
+    "BaseOptimizer",
+    "HashedCrossing",
+    "IndexLookup",
+    "InputLayer",
+    "Layer",
+    "LossScaleOptimizer",
+    "ModelParallel",
+    "ReduceLROnPlateau",
+}
+"""Classes whose constructor raises on a keyword that it does not know, or drops it."""
 
 
 class Raw(NamedTuple):

@@ -50,13 +50,16 @@ def parameter(kind: str, owner: str, name: str, default: Any, *, required: bool,
     """
     value = plain(default)
     expected = _object(kind, owner, name)
-    choices = None if expected else _known(CHOICES, kind, owner, name)
+    kinds = _type(kind, owner, name, default, expected)
+    choices = _known(CHOICES, kind, owner, name)
+    if choices and kinds is None:
+        kinds = "str"
     return Parameter(
         name=name,
         required=required,
         default=value,
-        type=_type(kind, owner, name, default, expected=expected, choices=choices, required=required),
-        choices=choices,
+        type=kinds,
+        choices=choices if kinds and "str" in kinds.split("|") else None,
         object=expected,
         doc=docstrings.sentence(text),
     )
@@ -67,28 +70,15 @@ def _object(kind: str, owner: str, name: str) -> str | None:
     return _known(OBJECTS, kind, owner, name) or by_ending
 
 
-def _type(
-    kind: str,
-    owner: str,
-    name: str,
-    default: Any,
-    *,
-    expected: str | None,
-    choices: tuple[str, ...] | None,
-    required: bool,
-) -> str | None:
+def _type(kind: str, owner: str, name: str, default: Any, expected: str | None) -> str | None:
     known = _known(TYPES, kind, owner, name)
     if known:
         return None if known == "?" else known
     if expected:
         return "null" if expected in _ENDINGS.values() else None
-    if choices:
-        return "str"
     if isinstance(default, bool):
         return "bool"
-    if isinstance(default, float):
-        return "float"
-    return None
+    return "float" if isinstance(default, float) else None
 
 
 def _known(table: Mapping[str, _Value], kind: str, owner: str, name: str) -> _Value | None:

@@ -82,6 +82,7 @@ def match(
     """
     problems: list[Problem] = []
     finder = _Finder(source, interface, dict(fields or {}), problems)
+    finder.check_fields(targets)
     links, family = finder.links(part, targets)
     if targets:
         links += finder.weights(sample_weight, links)
@@ -118,14 +119,18 @@ class _Finder:
 
     def __init__(self, source: Source, interface: Interface, fields: dict[str, str], problems: list[Problem]) -> None:
         self.source, self.interface, self.fields, self.problems = source, interface, fields, problems
-        ports = [*(port.name for port in interface.inputs), *(output.name for output in interface.outputs)]
-        words = [*ports, WEIGHT, *(f"{WEIGHT}_{output.name}" for output in interface.outputs)]
-        for word, array in fields.items():
+
+    def check_fields(self, targets: bool) -> None:
+        """Note what `fields` names in vain; without `targets`, arrays for outputs need not be there."""
+        inputs, outputs = ([port.name for port in ports] for ports in (self.interface.inputs, self.interface.outputs))
+        ports, words = [*inputs, *outputs], [*inputs, *outputs, WEIGHT, *(f"{WEIGHT}_{name}" for name in outputs)]
+        source = self.source
+        for word, array in self.fields.items():
             if word not in words:
                 self._problem(
                     f"the model has no input or output `{word}`", suggestion(word, words, f"it has {listing(ports)}")
                 )
-            elif array not in source.fields:
+            elif array not in source.fields and (targets or word in inputs):
                 help = suggestion(array, source.fields)
                 self._problem(f"`{Path(source.path).name}` has no array `{array}`, which `{word}` is to be", help)
 

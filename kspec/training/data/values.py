@@ -35,7 +35,7 @@ class Place:
 
     def __str__(self) -> str:
         row, *rest = self.index
-        if not rest or rest == [0]:
+        if not rest:
             return f"row {row}"
         return f"row {row}, column {rest[0]}" if len(rest) == 1 else f"row {row}, element {tuple(rest)}"
 

@@ -1,0 +1,204 @@
+"""Blocks: sub-graphs with variables, put in place at each use or made a nested model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kspec.diagnostics import Route, listing, suggestion
+from kspec.spec.objects import shown
+from kspec.spec.steps import UNKNOWN, Nested, Ref, Shared, Step, Unknown
+from kspec.spec.variables import resolve_variables
+from kspec.spec.walk import Context, Here, Scope, Use, Walk
+
+MAX_DEPTH = 50
+KEYS = ("vars", "inputs", "outputs", "layers", "nested")
+
+
+def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
+    """A use of a block; the tensor (or tensors) it gives."""
+    context = here.context
+    if block in context.blocks or len(context.blocks) >= MAX_DEPTH:
+        chain = " → ".join((*context.blocks, block))
+        walk.wrong("block-recursion", f"a block cannot use itself: {chain}", here.route, context, at="key")
+        return None
+    body = _body(block, walk)
+    variables = _variables(block, value, here, walk) if body is not None else None
+    if body is None or variables is None:
+        return None
+    wires = walk.wires(words, here)
+    name = walk.name(words, block, here)
+    if body.get("nested") is True:
+        return _nest(Use(block, variables, ""), name, wires, words, here, walk)
+    if "weights" in words:
+        message, help = f"`weights` needs one layer, and `{block}` is several", "make the block `nested: true`"
+        walk.wrong("misplaced-word", message, here.beside("weights"), context, help, "key")
+    inner = context._replace(
+        trainable=words.get("trainable", context.trainable),
+        dtype=words.get("dtype", context.dtype),
+        uses=(*context.uses, here.route),
+    )
+    if context.shares is not None:
+        inner = inner._replace(shares=context.shares + name[len(context.scope.prefix) :] + ".")
+    return _inline(Use(block, variables, f"{name}."), name, wires, here._replace(context=inner), walk)
+
+
+def call_again(used: Use, name: str, wires: Any, here: Here, walk: Walk) -> Any:
+    """An earlier use of a block once more, with the same layers."""
+    context = here.context._replace(shares=used.prefix, uses=(*here.context.uses, here.route))
+    return _inline(used._replace(prefix=f"{name}."), name, wires, here._replace(context=context), walk)
+
+
+def _inline(used: Use, name: str, wires: Any, here: Here, walk: Walk) -> Any:
+    """The block's steps in place, named after the use."""
+    context, block = here.context, used.block
+    context.scope.uses[name] = used._replace(prefix=context.shares or used.prefix)
+    scope = Scope(used.prefix, used.variables, context.scope.taken)
+    inputs = _inputs(block, wires, scope, here, walk)
+    inner = context._replace(scope=scope, blocks=(*context.blocks, block))
+    result = _outputs(block, _steps(block, inputs, inner, walk), used.prefix, walk)
+    walk.aliases[name] = result
+    if isinstance(result, dict):
+        walk.aliases.update((f"{name}.{key}", item) for key, item in result.items())
+        return list(result.values())
+    return result
+
+
+def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
+    """The block as a nested model: its own walk, its own names."""
+    context, block = here.context, used.block
+    names = _input_names(block, walk)
+    inner = walk.inside()
+    inner.total = walk.total
+    scope = Scope("", used.variables, dict.fromkeys(names, ("blocks", block, "inputs")))
+    # `trainable` freezes the nested model itself; a policy is its layers'
+    policy = words.get("dtype", context.dtype)
+    below = Context(scope, (*context.uses, here.route), None, policy, None, (*context.blocks, block))
+    last = _steps(block, {key: Ref(key) for key in names}, below, inner)
+    outputs = _outputs(block, last, "", inner)
+    walk.total = inner.total
+    operation: Any = Nested(block, names, tuple(inner.steps), inner.aliases, outputs)
+    if context.shares is not None:
+        operation = Shared(context.shares + name[len(context.scope.prefix) :])
+    trainable, weights = words.get("trainable", context.trainable), words.get("weights")
+    call, prefix = words.get("call", {}), context.scope.prefix
+    walk.steps.append(Step(name, operation, wires, call, trainable, None, weights, here.route, context.uses, prefix))
+    if isinstance(outputs, (dict, list)):
+        if isinstance(outputs, dict):
+            walk.aliases.update((f"{name}.{key}", Ref(name, index)) for index, key in enumerate(outputs))
+        return [Ref(name, index) for index in range(len(outputs))]
+    return Ref(name)
+
+
+def _steps(block: str, inputs: Mapping[str, Any], context: Context, walk: Walk) -> Any:
+    start = next(iter(inputs.values())) if len(inputs) == 1 else None
+    return walk.chain(walk.blocks[block]["layers"], ("blocks", block, "layers"), start, context)
+
+
+def _body(block: str, walk: Walk) -> dict[str, Any] | None:
+    """The block's definition, its own form checked once."""
+    body = walk.blocks[block]
+    base: Route = ("blocks", block)
+    if not isinstance(body, dict):
+        help = f"write `{block}: {{layers: [ … ]}}`"
+        walk.once("wrong-type", f"a block is a mapping, not {shown(body)}", base, help)
+        return None
+    for key in body:
+        if key not in KEYS:
+            help = suggestion(key, KEYS, f"a block has {listing(KEYS)}")
+            walk.once("unknown-key", f"`{key}` means nothing in a block", (*base, key), help, "key")
+    if "nested" in body and not isinstance(body["nested"], bool):
+        walk.once("wrong-type", f"`nested` is true or false, not {shown(body['nested'])}", (*base, "nested"))
+    if not isinstance(body.get("layers"), list):
+        if "layers" in body:
+            help = "begin each step with `- `"
+            walk.once("wrong-type", f"`layers` is a list, not {shown(body['layers'])}", (*base, "layers"), help, "key")
+        else:
+            walk.once("missing-key", f"the block `{block}` has no `layers`", base, "add `layers:`", "key")
+        return None
+    return body
+
+
+def _variables(block: str, value: Any, here: Here, walk: Walk) -> dict[str, Any] | None:
+    """The block's variables: the caller's values over its own defaults, over the spec's variables."""
+    defaults = walk.blocks[block].get("vars") or {}
+    base: Route = ("blocks", block, "vars")
+    if not isinstance(defaults, dict):
+        walk.once("wrong-type", f"`vars` is a mapping, not {shown(defaults)}", base)
+        return None
+    given = walk.filled(value, here.route, here.context)
+    if given is UNKNOWN:
+        return None
+    if given is not None and not isinstance(given, dict):
+        if not defaults:
+            walk.wrong("wrong-value", f"the block `{block}` has no variables", here.route, here.context)
+            return None
+        given = {next(iter(defaults)): given}
+    given = given or {}
+    for key in given:
+        if key not in defaults:
+            help = suggestion(key, defaults, f"its variables: {listing(defaults)}" if defaults else "it has none")
+            message = f"the block `{block}` has no variable `{key}`"
+            walk.wrong("unknown-argument", message, (*here.route, key), here.context, help, "key")
+    missing = [key for key, default in defaults.items() if default is None and given.get(key) is None]
+    if missing:
+        help = f"write `{block}: {{{', '.join(f'{key}: …' for key in missing)}}}`"
+        message = f"the block `{block}` needs {listing(missing)}"
+        walk.wrong("missing-variable", message, here.route, here.context, help, "key")
+        return None
+    return resolve_variables({**defaults, **given}, set(given), walk.variables, base, walk.checker)
+
+
+def _input_names(block: str, walk: Walk) -> tuple[str, ...]:
+    names = walk.blocks[block].get("inputs")
+    if names is None:
+        return ("input",)
+    if isinstance(names, str):
+        return (names,)
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    walk.once("wrong-type", "a block's `inputs` is a list of names", ("blocks", block, "inputs"))
+    return ("input",)
+
+
+def _inputs(block: str, wires: Any, scope: Scope, here: Here, walk: Walk) -> dict[str, Any]:
+    """The caller's tensors under the block's own names for them."""
+    names = _input_names(block, walk)
+    if isinstance(wires, Unknown):
+        values: dict[str, Any] = dict.fromkeys(names, wires)
+    elif isinstance(wires, dict):
+        values = {name: wires.get(name, UNKNOWN) for name in names}
+        if set(wires) != set(names):
+            message = f"the block `{block}` takes {listing(names)}; `from` gives {listing(wires)}"
+            walk.wrong("wiring", message, here.beside("from"), here.context)
+    elif len(names) == 1:
+        values = {names[0]: wires}
+    elif isinstance(wires, list) and len(wires) == len(names):
+        values = dict(zip(names, wires, strict=True))
+    else:
+        count = len(wires) if isinstance(wires, list) else 1
+        message = f"the block `{block}` takes {len(names)} inputs ({listing(names)}), not {count}"
+        help = f"`from: [{', '.join(names)}]`, with the names of your tensors"
+        walk.wrong("wiring", message, here.route, here.context, help, "key")
+        values = dict.fromkeys(names, UNKNOWN)
+    for name, value in values.items():
+        scope.taken.setdefault(scope.prefix + name, ("blocks", block, "inputs"))
+        scope.tensors.add(scope.prefix + name)
+        walk.aliases[scope.prefix + name] = value
+    return values
+
+
+def _outputs(block: str, last: Any, prefix: str, walk: Walk) -> Any:
+    """The block's result: its last step, or what `outputs` names."""
+    outputs = walk.blocks[block].get("outputs")
+    if outputs is None:
+        return last
+    if isinstance(outputs, str):
+        return Ref(prefix + outputs)
+    if isinstance(outputs, list) and outputs and all(isinstance(name, str) for name in outputs):
+        return {name: Ref(prefix + name) for name in outputs} if len(outputs) > 1 else Ref(prefix + outputs[0])
+    if isinstance(outputs, dict) and outputs and all(isinstance(name, str) for name in outputs.values()):
+        return {str(key): Ref(prefix + name) for key, name in outputs.items()}
+    message = "`outputs` is a name, a list of names, or a mapping to names"
+    walk.once("wrong-type", message, ("blocks", block, "outputs"))
+    return last

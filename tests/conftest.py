@@ -1,0 +1,72 @@
+"""What the tests share: the command line in this process, and golden files."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["COLUMNS"] = "100"
+for variable in ("NO_COLOR", "FORCE_COLOR", "CI"):
+    os.environ.pop(variable, None)
+
+ROOT = Path(__file__).resolve().parent.parent
+SPECS = ROOT / "specs"
+
+
+class Outcome(NamedTuple):
+    """What a command printed and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Both streams and the status, as golden files hold them."""
+        return f"exit {self.status}\n{self.out}{self.err}"
+
+
+def run_kspec(*args: str | Path) -> Outcome:
+    """The command line, in this process."""
+    from kspec.cli import cli
+    from kspec.cli.edge import guarded
+
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    argv = sys.argv
+    sys.argv = ["kspec", *map(str, args)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            status = guarded(cli)
+    finally:
+        sys.argv = argv
+    out.flush()
+    err.flush()
+    return Outcome(status, out.buffer.getvalue().decode(), err.buffer.getvalue().decode())  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def kspec() -> Callable[..., Outcome]:
+    return run_kspec
+
+
+@pytest.fixture
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh current directory."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def check_golden(path: Path, text: str) -> None:
+    """Compare with a golden file; KSPEC_GOLDEN=write writes it instead."""
+    if os.environ.get("KSPEC_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert path.is_file(), f"no golden file {path.name}: run with KSPEC_GOLDEN=write, then read it"
+    assert text == path.read_text(encoding="utf-8")

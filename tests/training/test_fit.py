@@ -1,0 +1,240 @@
+"""Training equals Keras's own, is told step by step, and ends in a problem where it fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kspec.diagnostics import FileError, TrainingError
+from kspec.spec.objects import Object
+from kspec.training import fit
+from tests.training.models import Recording, classifier, keras, layers, matched, rows, settings, state, two_headed
+
+X, Y = rows(100)
+DATA = matched({"pixels": X}, {"digit": Y})
+
+
+def same(ours: Any, theirs: Any) -> None:
+    for one, other in zip(state(ours), state(theirs), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epochs": 3},
+        {"shuffle": False},
+        {"validation_split": 0.2, "validation_freq": 2},
+        {"batch_size": None},
+        {
+            "steps_per_epoch": 7,
+            "validation_split": 0.25,
+            "validation_steps": 1,
+            "validation_batch_size": 5,
+            "batch_size": 8,
+        },
+        {"initial_epoch": 1, "epochs": 3},
+    ],
+    ids=str,
+)
+def test_histories_and_weights_equal_keras(values: dict[str, Any]) -> None:
+    """The seed is set by building the model; shuffling and dropout follow from it."""
+    chosen = settings(**values)
+    ours = classifier()
+    history = fit(ours, chosen, DATA)
+    theirs = classifier()
+    options = chosen.model_dump(exclude={"callbacks", "class_weight", "sample_weight"})
+    with np.testing.suppress_warnings() as quiet:
+        quiet.filter(UserWarning, "Your input ran out of data")
+        reference = theirs.fit(X, Y, verbose=0, **options)
+    assert [row["epoch"] for row in history.rows] == [epoch + 1 for epoch in reference.epoch]
+    for key, values_of_key in reference.history.items():
+        assert [row[key] for row in history.rows if key in row] == values_of_key
+    same(ours, theirs)
+
+
+def test_a_validation_set_and_sample_weights_equal_keras() -> None:
+    x, y = rows(30, seed=5)
+    weights, others = np.linspace(0, 2, 100), np.linspace(1, 2, 30)
+    train = matched({"pixels": X}, {"digit": Y}, {"digit": weights})
+    validation = matched({"pixels": x}, {"digit": y}, {"digit": others})
+    ours = classifier(weighted_metrics=["accuracy"])
+    history = fit(ours, settings(), train, validation)
+    theirs = classifier(weighted_metrics=["accuracy"])
+    reference = theirs.fit(
+        X, Y, sample_weight=weights, validation_data=(x, y, others), epochs=2, batch_size=16, verbose=0
+    ).history
+    assert {key: [row[key] for row in history.rows] for key in reference} == reference
+    same(ours, theirs)
+
+
+@pytest.mark.parametrize("packing", ["list", "dict"])
+def test_several_inputs_and_outputs_are_fed_by_name(packing: str) -> None:
+    x, y = {"right": X[:, :2], "left": X}, {"hard": (Y > 1) * 1.0, "kind": Y}
+    ours = two_headed(packing=packing)
+    history = fit(ours, settings(validation_split=0.1), matched(x, y))
+    theirs = two_headed(packing=packing)
+    targets = [y["kind"], y["hard"]] if packing == "list" else y
+    reference = theirs.fit(
+        [x["left"], x["right"]], targets, validation_split=0.1, epochs=2, batch_size=16, verbose=0
+    ).history
+    assert {key: [row[key] for row in history.rows] for key in reference} == reference
+    same(ours, theirs)
+
+
+def test_an_output_without_a_loss_is_trained_without_targets() -> None:
+    model = two_headed(loss_weights=None)
+    model.compile("adam", {"kind": "sparse_categorical_crossentropy", "hard": None}, metrics={"kind": ["accuracy"]})
+    history = fit(model, settings(), matched({"left": X, "right": X[:, :2]}, {"kind": Y}))
+    assert set(history.rows[0]) == {"epoch", "loss", "kind_accuracy"}
+
+
+def test_a_model_that_makes_its_own_loss_needs_no_targets() -> None:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,), name="pixels")
+    hidden = layers.Dense(2, activity_regularizer="l2")(inputs)
+    model = keras.Model(inputs, layers.Dense(4, name="out")(hidden))
+    model.compile("sgd")
+    history = fit(model, settings(), matched({"pixels": X}))
+    assert history.rows[1]["loss"] < history.rows[0]["loss"]
+
+
+def test_an_optional_input_may_be_left_out() -> None:
+    class Sum(layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any, y: Any = None) -> Any:
+            return x if y is None else x + y
+
+    first, second = keras.Input((4,), name="first"), keras.Input((4,), name="second", optional=True)
+    model = keras.Model([first, second], layers.Dense(3, name="digit")(Sum()(first, second)))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert len(fit(model, settings(), matched({"first": X}, {"digit": Y})).rows) == 2
+
+
+def test_progress_is_told_everything_in_order_on_one_thread() -> None:
+    progress = Recording()
+    history = fit(classifier(), settings(validation_split=0.2), DATA, None, progress)
+    assert progress.told[0] == ("start", 2, 5, 1)
+    assert progress.told[-1] == ("stop",)
+    assert [epoch for (epoch,) in progress.of("epoch_start")] == [1, 2]
+    ends = progress.of("epoch_end")
+    assert [{"epoch": epoch, **logs} for epoch, logs, _ in ends] == list(history.rows)
+    assert all(seconds > 0 for _, _, seconds in ends)
+    steps = progress.of("step")
+    assert steps[-1][0] == 5  # the last step of an epoch is always told
+    assert set(steps[-1][1]) == {"loss", "accuracy"}
+    assert sum(seconds for _, _, seconds in ends) <= history.seconds
+
+
+def test_the_best_epoch_is_the_one_of_least_validation_loss() -> None:
+    history = fit(classifier(), settings(epochs=4, validation_split=0.3), DATA)
+    assert history.best == min(history.rows, key=lambda row: row["val_loss"])
+
+
+def test_callbacks_of_the_settings_run_and_what_they_print_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    stop = Object("callbacks", "EarlyStopping", {"monitor": "loss", "patience": 0, "min_delta": 100.0}, ())
+    loud = Object("callbacks", "ReduceLROnPlateau", {"monitor": "loss", "patience": 1, "verbose": 1}, ())
+    progress = Recording()
+    history = fit(classifier(), settings(epochs=9, callbacks=(loud, stop)), DATA, None, progress)
+    assert len(history.rows) == 2
+    assert "learning_rate" in history.rows[0]
+    assert ("message", "EarlyStopping: stopped after epoch 2 of 9") in progress.told
+    assert capsys.readouterr().out == ""
+
+
+def test_restored_weights_are_said() -> None:
+    args = {"monitor": "loss", "patience": 0, "min_delta": 100.0, "restore_best_weights": True}
+    progress = Recording()
+    fit(
+        classifier(),
+        settings(epochs=9, callbacks=(Object("callbacks", "EarlyStopping", args, ()),)),
+        DATA,
+        None,
+        progress,
+    )
+    ((text,),) = progress.of("message")
+    assert text == "EarlyStopping: stopped after epoch 2 of 9; the weights are those of epoch 1"
+
+
+class Poison:
+    """Weights that are no number from one batch on."""
+
+    def __init__(self, model: Any, epoch: int, batch: int) -> None:
+        self.model, self.epoch, self.batch, self.now = model, epoch, batch, -1
+        begin = {"on_epoch_begin": self.begin, "on_train_batch_begin": self.spoil}
+        self.callback = keras.callbacks.LambdaCallback(**begin)
+
+    def begin(self, epoch: int, logs: Any) -> None:
+        self.now = epoch
+
+    def spoil(self, batch: int, logs: Any) -> None:
+        if (self.now, batch) == (self.epoch, self.batch):
+            self.model.jax_state_sync()
+            variable = self.model.trainable_variables[0]
+            variable.assign(np.full(variable.shape, np.nan))
+
+
+@pytest.mark.parametrize("batch", [2, 6], ids=["in the middle", "last step"])
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_a_loss_that_is_no_number_stops_at_its_step_and_nothing_is_overwritten(
+    batch: int, kind: str, tmp_path: Any
+) -> None:
+    model = classifier()
+    file = tmp_path / "last.weights.h5"
+    saver = keras.callbacks.ModelCheckpoint(
+        str(file), save_weights_only=True, save_freq=1 if kind == "sync" else "epoch"
+    )
+    progress, seen = Recording(), []
+    with pytest.raises(TrainingError) as caught:
+        fit(
+            model,
+            settings(epochs=5),
+            DATA,
+            None,
+            progress,
+            callbacks=[Poison(model, 1, batch).callback, saver],
+            on_row=seen.append,
+        )
+    (problem,) = caught.value.problems
+    assert (problem.code, caught.value.status) == ("training-nan", 4)
+    assert problem.message == f"`loss` became not a number (NaN) in epoch 2, step {batch + 1}"
+    assert [row["epoch"] for row in seen] == [1]
+    assert progress.told[-1] == ("stop",)
+    kept = classifier(seed=1)
+    kept.load_weights(file)
+    assert all(np.isfinite(array).all() for array in state(kept))
+
+
+def test_an_infinite_validation_loss_is_a_failure_too() -> None:
+    validation = matched({"pixels": np.full((20, 4), 1e38, "float32")}, {"digit": Y[:20]})
+    model = classifier(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(TrainingError, match="`val_loss` became"):
+        fit(model, settings(), DATA, validation)
+
+
+def test_whatever_keras_raises_is_a_failed_training() -> None:
+    def broken(y: Any, given: Any) -> Any:
+        raise RuntimeError("the loss\nis broken")
+
+    with pytest.raises(TrainingError) as caught:
+        fit(classifier(loss=broken), settings(), DATA)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.message) == ("training-failed", "training stopped: RuntimeError: the loss")
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_an_interrupt_goes_through() -> None:
+    def stop(batch: int, logs: Any) -> None:
+        raise KeyboardInterrupt
+
+    progress = Recording()
+    callback = keras.callbacks.LambdaCallback(on_train_batch_begin=stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(classifier(), settings(), DATA, None, progress, callbacks=[callback])
+    assert progress.told[-1] == ("stop",)
+
+
+def test_too_few_rows_are_refused_before_anything_runs() -> None:
+    with pytest.raises(FileError, match="beyond the data"):
+        fit(classifier(), settings(steps_per_epoch=100), DATA)
