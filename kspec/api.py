@@ -183,8 +183,8 @@ class Loaded:
                 fields = known.fields if known is not None else {}
                 update[key] = DataFile(path=str(Path(path).resolve()), fields=fields)
         if data is not None and validation is None and needed == "train":
-            update.pop("validation", None)
-            section = section.model_copy(update={"validation": None})  # the spec's own validation belongs to the spec's own training data
+            # the spec's own validation belongs to the spec's own training data
+            section = section.model_copy(update={"validation": None})
         section = section.model_copy(update=update)
         if getattr(section, needed) is None:
             help = "give it with `--data FILE.npz`, or in the spec: `data: {train: FILE.npz}`"

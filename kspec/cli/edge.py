@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -15,6 +16,9 @@ DEFECT = 70
 
 def guarded(command: click.Command) -> int:
     """Run the command; its exit status. A traceback is printed only where `--traceback` asks for one."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show `→` still gets the message
     if "--traceback" in sys.argv:
         os.environ["KSPEC_TRACEBACK"] = "1"
     try:

@@ -112,6 +112,8 @@ def _section(value: Any) -> dict[str, Any]:
     given = {name: getattr(value, name) for name in type(value).model_fields}
     defaults = {name: field.default for name, field in type(value).model_fields.items()}
     kept = {name: item for name, item in given.items() if item != defaults[name] and item not in ((), {})}
+    if "optimizer" in kept:
+        kept["optimizer"] = _spelled("optimizers", kept["optimizer"])
     return {name: _bound(item) if isinstance(item, Bound) else plain(item) for name, item in kept.items()}
 
 
@@ -143,11 +145,25 @@ def arguments(value: Object) -> dict[str, Any]:
     result = {}
     for parameter in entry.parameters:
         if parameter.name in value.args:
-            item = value.args[parameter.name]
-            if parameter.required or not _same(item, parameter.default):
+            item = _spelled(parameter.object, value.args[parameter.name])
+            if parameter.required or not _same(item, _spelled(parameter.object, parameter.default)):
                 result[parameter.name] = plain(item)
     result.update((key, plain(item)) for key, item in value.args.items() if entry.parameter(key) is None)
     return result
+
+
+_ONE_SPELLING = frozenset({"optimizers", "initializers", "regularizers", "constraints"})
+"""Kinds of which an identifier (`adam`) and the class without arguments (`Adam`) are the same thing."""
+
+
+def _spelled(kind: str | None, value: Any) -> Any:
+    """An identifier as its class's name, where the two are the same thing."""
+    if kind in _ONE_SPELLING:
+        name = value.name if isinstance(value, Object) and not value.args else value
+        entry = catalog.find(kind, name) if isinstance(name, str) else None
+        if entry is not None and not any(parameter.required for parameter in entry.parameters):
+            return entry.name
+    return value
 
 
 def _same(value: Any, default: Any) -> bool:

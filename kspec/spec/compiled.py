@@ -14,10 +14,11 @@ from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom, schema
 from kspec.spec.expand import expand
 from kspec.spec.graph import Graph, link
-from kspec.spec.merge import compose, load, with_sets
+from kspec.spec.merge import compose, load
 from kspec.spec.objects import Checker, Registry
 from kspec.spec.project import Project, find_project
 from kspec.spec.schema import Spec
+from kspec.spec.sets import with_sets
 from kspec.spec.source import Source, located, read
 from kspec.spec.steps import UNKNOWN, Expanded
 from kspec.spec.variables import put_in, resolve_variables

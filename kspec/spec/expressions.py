@@ -294,7 +294,13 @@ _OFFERED = (
 )
 _YAML_WORDS = {"true": True, "false": False, "null": None}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min, "max": max, "round": round, "int": int, "float": float, "len": len, "abs": abs,
+    "min": min,
+    "max": max,
+    "round": round,
+    "int": int,
+    "float": float,
+    "len": len,
+    "abs": abs,
     "range": _range,
 }
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {

@@ -400,7 +400,7 @@ class _Linker:
             self.wrong("unknown-output", f"`{name}` is {len(found)} tensors", route, f"pick one: `{name}.0`")
             return None
         if len(self.checker.problems) > before:
-            known = [n for n in (*self.names, *self.aliases)]
+            known = [*self.names, *self.aliases]
             help = suggestion(name, known, f"names here: {listing(known, 8)}")
             self.checker.problems[before:] = [
                 Problem("unknown-output", f"there is no step `{name}` to be an output", route, help)

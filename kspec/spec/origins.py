@@ -11,7 +11,7 @@ from kspec.spec.compiled import Compiled
 from kspec.spec.expressions import variables_of
 from kspec.spec.graph import Graph
 from kspec.spec.objects import Checker, Object
-from kspec.spec.source import Source
+from kspec.spec.source import Source, value_at
 from kspec.spec.variables import put_in
 
 
@@ -74,23 +74,17 @@ def _layers(source: Source, graph: Graph, path: str) -> Iterator[Origin]:
 
 def _use(source: Source, use: Route) -> str:
     *head, last = use
-    if isinstance(last, int):
+    if isinstance(last, int) and head[-1] == "repeat":
         span = source.span(tuple(head), "key")
         return f"copy {last + 1} of the repeat at {span.file}:{span.line}"
     span = source.span(use, "key")
-    return f"the use of `{last}` at {span.file}:{span.line}"
+    name = value_at(source.data, use) if isinstance(last, int) else last
+    return f"the use of `{name}` at {span.file}:{span.line}"
 
 
 def _variables_at(source: Source, route: Route) -> tuple[str, ...]:
     """Variables in the text that stands at a route (or in the scalar above it)."""
-    value: Any = source.data
-    part: Any
-    for part in route:
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
-            value = value[part]
-        else:
-            break
-    return _variables(source, value)
+    return _variables(source, value_at(source.data, route))
 
 
 def _variables(source: Source, value: Any) -> tuple[str, ...]:

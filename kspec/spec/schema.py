@@ -91,7 +91,10 @@ def _path_only(value: Any) -> Any:
 
 
 class DataFile(_Section):
-    """A file with arrays; `fields` maps names of inputs and outputs to those of arrays. Once loaded, `path` is absolute."""
+    """A file with arrays; `fields` maps names of inputs and outputs to names of arrays.
+
+    Once the spec is loaded, `path` is absolute.
+    """
 
     path: str
     fields: dict[str, str] = {}

@@ -150,7 +150,18 @@ def _use_note(source: Source, use: Route) -> Note:
     if isinstance(last, int) and head and head[-1] == "repeat":
         route = tuple(head)
         return Note(f"in copy {last + 1} of this repeat", route, source.span(route, "key"))
-    return Note(f"in this use of `{last}`", use, source.span(use, "key"))
+    name = value_at(source.data, use) if isinstance(last, int) else last  # a bare step stands at its index
+    return Note(f"in this use of `{name}`", use, source.span(use, "key"))
+
+
+def value_at(data: Any, route: Route) -> Any:
+    """The value at a route, or the last one on the way where the route goes on into a short form."""
+    part: Any
+    for part in route:
+        if not ((isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int))):
+            break
+        data = data[part]
+    return data
 
 
 def _is_index(part: Any, members: list[Any]) -> bool:
@@ -178,13 +189,15 @@ class _Reader:
         span = self.file.span(event.start_mark, event.end_mark)
         self.problems.append(Problem(code, message, help=help, notes=notes, span=span))
 
+    def tagged(self, event: Any) -> None:
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        self.wrong("yaml-tag", f"a tag (`{tag}`) is not allowed", event, "a spec is plain data: remove the tag")
+
     def scalar(self, event: Any) -> Any:
         """The value of a scalar by the core schema."""
         value = event.value
         if event.tag is not None and event.tag != "!":
-            self.wrong(
-                "yaml-tag", f"a tag (`{event.tag}`) is not allowed", event, "a spec is plain data: remove the tag"
-            )
+            self.tagged(event)
             return value
         if not event.implicit[0]:
             return value
@@ -313,7 +326,7 @@ def _read_events(reader: _Reader, loader: Any) -> tuple[Any, Any]:
 
 def _open(reader: _Reader, stack: list[_Open], event: Any, data: Any) -> None:
     if event.tag is not None and event.tag != "!":
-        reader.wrong("yaml-tag", f"a tag (`{event.tag}`) is not allowed", event, "a spec is plain data: remove the tag")
+        reader.tagged(event)
     if len(stack) >= MAX_DEPTH:
         reader.wrong("yaml-depth", f"nested deeper than {MAX_DEPTH} levels", event)
         raise _Bound

@@ -86,7 +86,7 @@ class Run:
             with atomic_path(self.folder / MODEL) as path:
                 model.save(path)
             try:
-                # Keras writes the optimizer's variables among the weights, and stumbles over them in a new model.
+                # Keras writes the optimizer's variables among the weights: with Adam, three times the size.
                 model.optimizer = None
                 with atomic_path(self.folder / WEIGHTS) as path:
                     model.save_weights(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from types import ModuleType
 
@@ -11,6 +12,4 @@ import pytest
 @pytest.fixture(scope="session")
 def keras() -> ModuleType:
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    import keras
-
-    return keras
+    return importlib.import_module("keras")

@@ -10,6 +10,7 @@ import pytest
 from kspec import catalog
 
 from . import made
+from .layer_calls import ARGUMENTS
 
 LAYERS = [name for name, entry in catalog.entries("layers").items() if not entry.jax]
 CHOICES = [
@@ -71,7 +72,7 @@ def test_optional_arguments_take_their_defaults(keras: ModuleType, name: str) ->
     """Every parameter of the catalogue is one of Keras's, with that default; a list does for a tuple."""
     entry = catalog.entries("layers")[name]
     given = {each.name: each.default for each in entry.parameters if not each.required}
-    least = set(made.ARGUMENTS.get(name, {}))
+    least = set(ARGUMENTS.get(name, {}))
     made.layer(keras, name, **{key: value for key, value in given.items() if key not in least})
 
 

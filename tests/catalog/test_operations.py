@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,8 @@ def test_it_is_saved_as_the_catalogue_says(keras: ModuleType, name: str) -> None
 def test_choice_is_accepted(keras: ModuleType, name: str, parameter: str, choice: str) -> None:
     if (name, choice) == ("ops.image.scale_and_translate", "trilinear"):
         pytest.skip("the method is for volumes")
-    made.call_operation(keras, name, real=True, **{parameter: choice})
+    changed: dict[str, Any] = {parameter: choice}
+    made.call_operation(keras, name, real=True, **changed)
 
 
 def test_dtypes_are_keras_own(keras: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,7 @@ def same(ours: Any, theirs: Any) -> None:
         {"shuffle": False},
         {"validation_split": 0.2, "validation_freq": 2},
         {"batch_size": None},
-        {
-            "steps_per_epoch": 7,
-            "validation_split": 0.25,
-            "validation_steps": 1,
-            "validation_batch_size": 5,
-            "batch_size": 8,
-        },
+        {"steps_per_epoch": 3, "validation_split": 0.25, "validation_steps": 1, "validation_batch_size": 5},
         {"initial_epoch": 1, "epochs": 3},
     ],
     ids=str,
@@ -46,8 +41,8 @@ def test_histories_and_weights_equal_keras(values: dict[str, Any]) -> None:
     history = fit(ours, chosen, DATA)
     theirs = classifier()
     options = chosen.model_dump(exclude={"callbacks", "class_weight", "sample_weight"})
-    with np.testing.suppress_warnings() as quiet:
-        quiet.filter(UserWarning, "Your input ran out of data")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
         reference = theirs.fit(X, Y, verbose=0, **options)
     assert [row["epoch"] for row in history.rows] == [epoch + 1 for epoch in reference.epoch]
     for key, values_of_key in reference.history.items():
@@ -146,13 +141,8 @@ def test_callbacks_of_the_settings_run_and_what_they_print_is_told(capsys: pytes
 def test_restored_weights_are_said() -> None:
     args = {"monitor": "loss", "patience": 0, "min_delta": 100.0, "restore_best_weights": True}
     progress = Recording()
-    fit(
-        classifier(),
-        settings(epochs=9, callbacks=(Object("callbacks", "EarlyStopping", args, ()),)),
-        DATA,
-        None,
-        progress,
-    )
+    stop = Object("callbacks", "EarlyStopping", args, ())
+    fit(classifier(), settings(epochs=9, callbacks=(stop,)), DATA, None, progress)
     ((text,),) = progress.of("message")
     assert text == "EarlyStopping: stopped after epoch 2 of 9; the weights are those of epoch 1"
 
@@ -177,9 +167,7 @@ class Poison:
 
 @pytest.mark.parametrize("batch", [2, 6], ids=["in the middle", "last step"])
 @pytest.mark.parametrize("kind", ["async", "sync"])
-def test_a_loss_that_is_no_number_stops_at_its_step_and_nothing_is_overwritten(
-    batch: int, kind: str, tmp_path: Any
-) -> None:
+def test_a_loss_that_is_no_number_stops_the_run_and_overwrites_nothing(batch: int, kind: str, tmp_path: Any) -> None:
     model = classifier()
     file = tmp_path / "last.weights.h5"
     saver = keras.callbacks.ModelCheckpoint(
@@ -202,14 +190,16 @@ def test_a_loss_that_is_no_number_stops_at_its_step_and_nothing_is_overwritten(
     assert [row["epoch"] for row in seen] == [1]
     assert progress.told[-1] == ("stop",)
     kept = classifier(seed=1)
+    kept = keras.Model(kept.inputs, kept.outputs)  # without the optimizer, whose variables are in the file too
     kept.load_weights(file)
     assert all(np.isfinite(array).all() for array in state(kept))
 
 
 def test_an_infinite_validation_loss_is_a_failure_too() -> None:
+    model = keras.Sequential([keras.Input((4,), name="pixels"), layers.Dense(1, name="digit")])
+    model.compile("sgd", "mse")
     validation = matched({"pixels": np.full((20, 4), 1e38, "float32")}, {"digit": Y[:20]})
-    model = classifier(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    with pytest.raises(TrainingError, match="`val_loss` became"):
+    with pytest.raises(TrainingError, match="`val_loss` became infinite in epoch 1"):
         fit(model, settings(), DATA, validation)
 
 

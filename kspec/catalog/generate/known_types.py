@@ -12,8 +12,8 @@ _BY_TYPE = {
     "?": "get_item.key Constant.value",
     "null": """
         activation recurrent_activation backward_layer layers:dtype losses:dtype metrics:dtype reverse_dtype
-        quantization_config weight_quantizer QuantizationConfig.activation_quantizer DataParallel.device_mesh TensorLayout.device_mesh
-        default_policy""",
+        quantization_config weight_quantizer QuantizationConfig.activation_quantizer default_policy
+        DataParallel.device_mesh TensorLayout.device_mesh""",
     "bool|null": "flash_attention sparse ragged",
     "int": """
         units filters input_dim output_dim n height width num_heads key_dim head_dim num_query_heads block_size
