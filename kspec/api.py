@@ -93,13 +93,13 @@ class Loaded:
         """
         from kspec.model.build import build
         from kspec.model.compile import compile_model
-        from kspec.model.memory import machine_memory
+        from kspec.model.memory import memory_bound
         from kspec.model.plan import check_size
         from kspec.model.weights import load_all
 
         found = self.plan()
         with self._located():
-            check_size(found, max_memory if max_memory is not None else machine_memory())
+            check_size(found, max_memory if max_memory is not None else memory_bound())
             model = build(self.compiled.graph, self.compiled.spec)
             load_all(model, self.compiled.graph, self.compiled.spec.weights)
             if compile and self.compiled.spec.compile is not None:
@@ -159,9 +159,9 @@ class Loaded:
             search_also(self.compiled.folders)
 
     def _located(self) -> Any:
-        from kspec.edge import located
+        from kspec.spec.source import placing
 
-        return located(self.compiled.source)
+        return placing(self.compiled.source)
 
     def _with(self, **sections: Any) -> Loaded:
         spec = self.compiled.spec.model_copy(update=sections)

@@ -14,7 +14,8 @@ class Parameter(NamedTuple):
     """As JSON (a tuple is a list); `None` where the parameter is required."""
     type: str | None
     """Kinds of plain data accepted, where known: `int`, `float` (an int will do), `bool`, `str`, `list`, `dict`,
-    `null`, joined by `|`. Beside `object` it says what plain data is accepted besides such an object."""
+    `null`, joined by `|`. Beside `object` it says what else is accepted: a number, null, and with `list` or `dict`
+    such objects in a list or a mapping; `None` there means nothing else."""
     choices: tuple[str, ...] | None
     """The only strings accepted, where Keras has a closed set; see `allows`."""
     object: str | None

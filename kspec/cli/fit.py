@@ -38,7 +38,7 @@ def command(
     Arrays are matched by the names of inputs and outputs, else x and y, else x_train, y_train, x_test and y_test.
     """
     from kspec import api
-    from kspec.report.progress import make_progress
+    from kspec.report.display import make_progress
 
     limit = options.size(max_memory)
     mode: Literal["auto", "quiet", "json"] = "quiet" if quiet else "json" if as_json else "auto"

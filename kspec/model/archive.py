@@ -16,7 +16,7 @@ from typing import Any
 from kspec import catalog
 from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
-from kspec.spec.steps import Saved
+from kspec.spec.graph import Saved
 
 MAX_CONFIG = 64 * 2**20
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")

@@ -14,10 +14,9 @@ from kspec.model.backend import deeply, load_keras
 from kspec.model.heads import float32_heads
 from kspec.model.objects import custom, factory, make
 from kspec.model.private import operation_of, rename, tensor_name
-from kspec.spec.graph import Graph, Layer, Node, refs
+from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.schema import Spec
-from kspec.spec.steps import Ref, Saved
 
 
 class Abstract(NamedTuple):

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import Problem, SpecError
 from kspec.model.build import Abstract
-from kspec.spec.graph import Graph, refs
+from kspec.model.memory import size_text
+from kspec.spec.graph import Graph, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.schema import Bound, Spec
-from kspec.spec.steps import Saved
 
 _BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "bool": 1}
 
@@ -113,23 +113,15 @@ def check_size(plan: Plan, limit: int) -> None:
     Raises SpecError.
     """
     if plan.weight_bytes > limit:
-        message = f"the weights take {_shown_bytes(plan.weight_bytes)}, and {_shown_bytes(limit)} are allowed"
+        message = f"the weights take {size_text(plan.weight_bytes)}, and {size_text(limit)} are allowed"
         raise SpecError(Problem("too-large", message, ("layers",), "raise it with `--max-memory`", "key"))
     for call in plan.calls:
         for shape, dtype in call.outputs:
             size = math.prod(axis or 1 for axis in shape) * _BYTES.get(dtype, 4)
             if size > limit:
-                message = f"one example's output of `{call.name}` takes {_shown_bytes(size)}"
-                help = f"{_shown_bytes(limit)} are allowed; raise it with `--max-memory`"
+                message = f"one example's output of `{call.name}` takes {size_text(size)}"
+                help = f"{size_text(limit)} are allowed; raise it with `--max-memory`"
                 raise SpecError(Problem("too-large", message, ("layers",), help, "key"))
-
-
-def _shown_bytes(size: float) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
-        size /= 1024
-    return f"{size:,.1f} TiB"
 
 
 def check_expectations(spec: Spec, plan: Plan) -> list[Problem]:

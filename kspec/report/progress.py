@@ -10,31 +10,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TextIO
 
-from kspec.report.ansi import wants_life
 from kspec.report.cells import escaped
 from kspec.report.figures import arranged_logs, clock, duration, figure, rate
 from kspec.report.meter import Meter
 from kspec.report.stream import ForgivingStream
 
-if TYPE_CHECKING:
-    from kspec.report.bars import Bars
-
-__all__ = ["JsonLines", "Plain", "Quiet", "make_progress"]
-
-
-def make_progress(mode: Literal["auto", "quiet", "json", "plain"], stream: TextIO) -> Bars | JsonLines | Plain | Quiet:
-    """The display for `mode`; "auto" draws bars on a terminal that a person watches and plain lines elsewhere."""
-    if mode == "quiet":
-        return Quiet()
-    if mode == "json":
-        return JsonLines(stream)
-    if mode == "auto" and wants_life(stream):
-        from kspec.report.bars import Bars  # imports rich, which the other displays do without
-
-        return Bars(stream)
-    return Plain(stream)
+__all__ = ["JsonLines", "Plain", "Quiet"]
 
 
 class Quiet:

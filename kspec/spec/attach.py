@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kspec.diagnostics import Route, SpecError, listing, suggestion
+from kspec.spec.graph import Saved
 from kspec.spec.project import Project, resolve
-from kspec.spec.steps import Expanded, Nested, Saved, Step
+from kspec.spec.steps import Expanded, Nested, Step
 
 if TYPE_CHECKING:
     from kspec.spec.graph import Graph
@@ -18,11 +20,20 @@ if TYPE_CHECKING:
 WEIGHTS = (".weights.h5", ".keras", ".npz", ".npy")
 
 
-def files(
-    spec: Spec, expanded: Expanded, source: Source, project: Project, stack: tuple[Path, ...], checker: Checker
-) -> tuple[Spec, Expanded]:
+class Surroundings(NamedTuple):
+    """What a spec's paths are resolved in: its text, its project, the files on the way to it, and how another spec
+    is compiled."""
+
+    source: Source
+    project: Project
+    stack: tuple[Path, ...]
+    compile: Callable[[Path, str], tuple[Graph, str | None]]
+    """From a spec's path and its name for messages to its graph and the weights that it names; raises SpecError."""
+
+
+def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker) -> tuple[Spec, Expanded]:
     """The spec and its steps with every path absolute, and every `model: other.yaml` a graph."""
-    attacher = _Attacher(source, project, stack, checker)
+    attacher = _Attacher(around, checker)
     steps = expanded.steps
     if any(step.weights is not None or step.operation.__class__ in (Saved, Nested) for step in steps):
         steps = tuple(attacher.step(step) for step in steps)
@@ -38,16 +49,16 @@ def files(
 
 
 class _Attacher:
-    def __init__(self, source: Source, project: Project, stack: tuple[Path, ...], checker: Checker) -> None:
-        self.source, self.project, self.stack, self.checker = source, project, stack, checker
+    def __init__(self, around: Surroundings, checker: Checker) -> None:
+        self.around, self.checker = around, checker
         self.graphs: dict[tuple[Path, str | None], Any] = {}
 
     def path(self, text: str, route: Route, uses: tuple[Route, ...] = (), *, exists: bool = True) -> Path | None:
         """The file of a value, relative to the file in which the value was written."""
-        file = self.source.file_of(route)
+        file = self.around.source.file_of(route)
         folder = Path.cwd() if file.path is None else file.path.parent
         try:
-            return resolve(self.project, folder, text, route, exists=exists)
+            return resolve(self.around.project, folder, text, route, exists=exists)
         except SpecError as error:
             self.checker.problems.extend(error.problems)
             return None
@@ -105,19 +116,17 @@ class _Attacher:
 
     def _other(self, path: Path, step: Step, output: str | None) -> tuple[Graph | None, str | None]:
         """Another spec's graph, cut at `output`, and the weights that it names."""
-        from kspec.spec.compiled import compile_file
-
-        if path in self.stack:
-            names = " → ".join(f"`{file.name}`" for file in (*self.stack[self.stack.index(path) :], path))
+        stack = self.around.stack
+        if path in stack:
+            names = " → ".join(f"`{file.name}`" for file in (*stack[stack.index(path) :], path))
             self.checker.wrong("extends-cycle", f"these specs contain each other: {names}", step.route)
             return None, None
-        shown = str(Path(self.source.file_of(step.route).name).parent / str(step.operation.path))  # type: ignore[union-attr]
+        shown = str(Path(self.around.source.file_of(step.route).name).parent / str(step.operation.path))  # type: ignore[union-attr]
         try:
-            other = compile_file(path, name=shown, project=self.project, stack=self.stack)
+            graph, weights = self.around.compile(path, shown)
         except SpecError as error:
             self.checker.problems.extend(error.problems)
             return None, None
-        graph = other.graph._replace(source=other.source)
         if output is not None:
             cut = graph.cut(output)
             if cut is None:
@@ -127,7 +136,7 @@ class _Attacher:
                 self.checker.wrong("unknown-output", f"`{path.name}` has no step `{output}`", route, help)
                 return None, None
             graph = cut
-        return graph, other.spec.weights
+        return graph, weights
 
 
 def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:

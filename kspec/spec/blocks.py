@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kspec.diagnostics import Route, listing, suggestion
+from kspec.spec.graph import Ref
 from kspec.spec.objects import shown
-from kspec.spec.steps import UNKNOWN, Nested, Ref, Shared, Step, Unknown
+from kspec.spec.steps import UNKNOWN, Nested, Shared, Step, Unknown
 from kspec.spec.variables import resolve_variables
 from kspec.spec.walk import Context, Here, Scope, Use, Walk
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kspec import catalog
-from kspec.spec.graph import Graph, Layer, Node
+from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
 from kspec.spec.objects import Object
 from kspec.spec.schema import Bound, Data, Spec
-from kspec.spec.steps import Ref, Saved
 
 _SECTIONS = ("compile", "fit", "data", "expect")
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom, schema
 from kspec.spec.expand import expand
-from kspec.spec.graph import Graph, link
+from kspec.spec.graph import Graph
+from kspec.spec.link import link
 from kspec.spec.merge import compose, load
 from kspec.spec.objects import Checker, Registry
 from kspec.spec.project import Project, find_project
@@ -93,13 +95,20 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     if broken & _NEEDED:  # steps cannot be read without what defines their words
         raise SpecError(dict.fromkeys(located(source, problems)))
     expanded = expand(spec, variables, checker)
-    spec, expanded = attach.files(spec, expanded, source, project, stack, checker)
+    around = attach.Surroundings(source, project, stack, partial(_other_graph, project, stack))
+    spec, expanded = attach.files(spec, expanded, around, checker)
     graph = link(spec, expanded, checker)
     if graph is not None:
         attach.check_outputs(spec, graph, checker)
     if problems or graph is None:
         raise SpecError(dict.fromkeys(located(source, problems)))
     return Compiled(source, spec, variables, registry, expanded, graph, project, folders)
+
+
+def _other_graph(project: Project, stack: tuple[Path, ...], path: Path, name: str) -> tuple[Graph, str | None]:
+    """Another spec's graph, and the weights that it names."""
+    other = compile_file(path, name=name, project=project, stack=stack)
+    return other.graph._replace(source=other.source), other.spec.weights
 
 
 _NEEDED = frozenset({"layers", "blocks", "custom", "vars"})

@@ -9,9 +9,10 @@ from typing import Any
 from kspec import catalog
 from kspec.diagnostics import Route, suggestion
 from kspec.spec import blocks, forms, stepform
+from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, Object, shown
 from kspec.spec.schema import Spec, dtype
-from kspec.spec.steps import UNKNOWN, Expanded, Ref, Step, Unknown
+from kspec.spec.steps import UNKNOWN, Expanded, Step, Unknown
 from kspec.spec.walk import MAX_STEPS, Context, Here, Scope, TooMany, Walk, reserve
 
 FORMS: dict[str, Callable[[Any, Mapping[str, Any], Here, Walk], Any]] = {

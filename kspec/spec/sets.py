@@ -99,16 +99,21 @@ def _put(node: _Placed, parts: list[str], given: _Set) -> _Placed:
     """`node` with the value at the end of `parts` replaced; containers on the way are copied."""
     if not parts:
         return given.value
+    return (_put_item if isinstance(node.data, list) else _put_member)(node, parts, given)
+
+
+def _put_item(node: _Placed, parts: list[str], given: _Set) -> _Placed:
     marks = bare(node.marks)
-    if isinstance(node.data, list):
-        index = _index(node.data, parts[0], given)
-        item, inner = _put(_Placed(node.data[index], marks.members[index]), parts[1:], given)
-        members = [*marks.members[:index], inner, *marks.members[index + 1 :]]
-        return _Placed([*node.data[:index], item, *node.data[index + 1 :]], marks._replace(members=members))
-    if isinstance(node.data, dict):
-        mapping = node.data
-    else:  # a bare object (`optimizer: adam`) is given its first argument; anything else makes way
-        mapping, marks = ({node.data: None} if isinstance(node.data, str) else {}), None
+    index = _index(node.data, parts[0], given)
+    item, inner = _put(_Placed(node.data[index], marks.members[index]), parts[1:], given)
+    members = [*marks.members[:index], inner, *marks.members[index + 1 :]]
+    return _Placed([*node.data[:index], item, *node.data[index + 1 :]], marks._replace(members=members))
+
+
+def _put_member(node: _Placed, parts: list[str], given: _Set) -> _Placed:
+    mapping, marks = node.data, bare(node.marks)
+    if not isinstance(mapping, dict):  # a bare object (`optimizer: adam`) is given its first argument
+        mapping, marks = ({mapping: None} if isinstance(mapping, str) else {}), None
     key, rest = _key(mapping, parts)
     old = marks.members.get(key) if isinstance(marks, Marks) else None
     child = _put(_Placed(mapping.get(key), old), rest, given)

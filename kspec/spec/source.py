@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +22,6 @@ import yaml
 from kspec.diagnostics import Note, Problem, Route, Span, SpecError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 MAX_BYTES = 16 * 2**20
@@ -450,6 +451,15 @@ def decode(data: bytes, name: str) -> str:
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
         problem = Problem("yaml-encoding", message, help="save the file as UTF-8", span=file.span(mark, mark))
         raise SpecError(problem) from None
+
+
+@contextmanager
+def placing(source: Source) -> Iterator[None]:
+    """Problems raised inside get their places in `source`."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(dict.fromkeys(located(source, error.problems))) from error.__cause__
 
 
 def located(source: Source, problems: Iterable[Problem]) -> tuple[Problem, ...]:

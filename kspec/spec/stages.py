@@ -8,9 +8,9 @@ from typing import Any
 from kspec.diagnostics import Problem, UsageError, listing, suggestion
 from kspec.spec.canonical import canonical, plain
 from kspec.spec.compiled import Compiled
-from kspec.spec.graph import Graph
+from kspec.spec.graph import Graph, Ref, Saved
 from kspec.spec.objects import Object
-from kspec.spec.steps import Nested, Ref, Saved, Shared, Step
+from kspec.spec.steps import Nested, Shared, Step
 from kspec.spec.writing import dump
 
 STAGES = ("canonical", "source", "spec", "steps", "graph", "plan")

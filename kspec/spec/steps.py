@@ -7,33 +7,17 @@ question.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
+from kspec.spec.graph import Graph, Saved
 from kspec.spec.objects import Object
-
-if TYPE_CHECKING:
-    from kspec.spec.graph import Graph
-
-
-class Ref(NamedTuple):
-    """A tensor: an output of a step or an input, by complete name; `output` picks one of several by its place."""
-
-    name: str
-    output: int | None = None
 
 
 class Shared(NamedTuple):
     """Calls the layer of an earlier step again."""
 
     name: str
-
-
-class Saved(NamedTuple):
-    """A saved model or another spec as one layer, cut at `output`."""
-
-    path: str
-    output: str | None
 
 
 class Nested(NamedTuple):

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Note, Problem, Route
+from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, shown
 from kspec.spec.schema import NAME, RESERVED
-from kspec.spec.steps import UNKNOWN, Ref, Step
+from kspec.spec.steps import UNKNOWN, Step
 from kspec.spec.variables import put_in
 
 MAX_STEPS = 200_000

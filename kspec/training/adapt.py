@@ -10,9 +10,9 @@ from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError
 from kspec.model.backend import load_keras
+from kspec.model.private import calls
 from kspec.training.data.match import Matched
 from kspec.training.interface import Interface
-from kspec.training.wiring import calls
 
 
 def adapt(model: Any, interface: Interface, train: Matched, batch_size: int | None = None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kspec.model.backend import load_keras
-from kspec.training.quiet import without_copy_warnings
+from kspec.model.quiet import without_copy_warnings
 
 Shape = tuple[int | None, ...]
 

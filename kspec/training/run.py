@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 from kspec.diagnostics import FileError, Problem
 from kspec.files import atomic_path, write_atomically
+from kspec.model.quiet import without_copy_warnings
 from kspec.training.data.match import Matched
-from kspec.training.quiet import without_copy_warnings
 
 State = Literal["running", "finished", "failed", "interrupted"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kspec.training.adapt import adapt
 from kspec.training.data.check import check
 from kspec.training.data.match import Matched, held_out, match
-from kspec.training.data.source import open_source
+from kspec.training.data.opening import open_source
 from kspec.training.fit import History, fit, split
 from kspec.training.interface import interface_of
 from kspec.training.run import Run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +11,7 @@ import pytest
 
 from kspec import catalog
 from kspec.catalog.entry import Argument, Entry, Parameter
+from kspec.catalog.generate import __main__ as command
 from kspec.catalog.generate import docstrings, files, generate, signatures, tensors
 from kspec.catalog.generate.__main__ import differences
 from kspec.catalog.generate.known_choices import CHOICES
@@ -65,16 +65,22 @@ def test_check_says_what_differs(tmp_path: Path) -> None:
     assert list(differences(path, path.read_text("utf-8"))) == []
 
 
-@pytest.mark.slow
-def test_command_checks_and_writes(made: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "kspec.catalog.generate", "--output", str(tmp_path)]
-    stale = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
-    assert stale.returncode == 1
-    assert "+++ the installed Keras" in stale.stderr
-    subprocess.run(command, check=True)
-    assert {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()} == made
-    fresh = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
-    assert (fresh.returncode, fresh.stderr) == (0, "")
+def test_command_checks_and_writes(
+    made: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "generate", lambda: made)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["generate", "--output", str(tmp_path / "data"), *arguments])
+        return command.main()
+
+    assert run("--check") == 1
+    assert "+++ the installed Keras" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+    assert run() == 0
+    assert {path.name: path.read_text("utf-8") for path in (tmp_path / "data").iterdir()} == made
+    assert run("--check") == 0
+    assert capsys.readouterr().err == ""
 
 
 class _Base:

@@ -113,7 +113,7 @@ def test_an_unfinished_epoch_leaves_a_line() -> None:
 
 SCRIPT = """
 import sys, time
-from kspec.report.progress import make_progress
+from kspec.report.display import make_progress
 shown = make_progress("auto", sys.stderr)
 shown.start(9, 1000, 1)
 def train():

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from kspec.report.display import make_progress
 from kspec.report.figures import clock, duration, figure, rate
 from kspec.report.meter import Meter
-from kspec.report.progress import JsonLines, Plain, Quiet, make_progress
+from kspec.report.progress import JsonLines, Plain, Quiet
 
 from .golden import same
 

@@ -33,14 +33,16 @@ COMMON = {
 _ARGUMENT = re.compile(r"^\*{0,2}(?P<name>\w+)(?:\s*\([^)]*\))?\s*:\s*(?P<text>.*)$")
 _SECTION = re.compile(r"^(Args|Arguments|Parameters)\s*:\s*$")
 _TEMPLATE = re.compile(r"\{\{\w+\}\}")
-_END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bie)(?<!\beg)(?<!\betc)(?<!\bvs)(?<!\bcf)(?<!\bet al)\.(?=\s|$)")
+_END = re.compile(
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bie)(?<!\beg)(?<!\betc)(?<!\bvs)(?<!\bcf)(?<!\bet al)(?<!a\.k\.a)(?<!\.)\.(?=\s|\.*$)"
+)
 _SHORTEST = 24
 _LONGEST = 200
 
 
 def summary(symbol: object) -> str:
     """First sentence of a docstring."""
-    return sentence((inspect.getdoc(symbol) or "").strip().split("\n\n")[0])
+    return sentence(inspect.cleandoc(symbol.__doc__ or ""))
 
 
 def argument(symbol: object, name: str) -> str:

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
 from kspec.diagnostics import FileError, Problem
-from kspec.training.data.memory import memory_bound, size_text
+from kspec.model.memory import memory_bound, size_text
 from kspec.training.data.source import Field, missing
 
 if TYPE_CHECKING:

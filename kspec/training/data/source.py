@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from kspec.diagnostics import FileError, Problem, suggestion
+from kspec.diagnostics import Problem, suggestion
 
 if TYPE_CHECKING:
     import numpy as np
-
-ENDINGS = (".npz",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +50,6 @@ class Source(Protocol):
         """The whole array of that name; `FileError` where it cannot be read."""
 
 
-def open_source(path: str) -> Source:
-    """The source of a data file, chosen by its ending; only headers are read.
-
-    Raises `FileError`: ``file-missing``, ``data-format``, ``too-large``.
-    """
-    from kspec.training.data.npz import open_npz
-
-    ending = Path(path).suffix.lower()
-    if ending == ".npz":
-        return open_npz(path)
-    if not Path(path).exists():
-        raise FileError(missing(path))
-    if Path(path).is_dir():
-        raise FileError(Problem("data-format", f"`{path}` is a folder, not a data file", help=_supported(), file=path))
-    message = f"kspec reads no data from `{ending}` files" if ending else "a data file needs an ending, like `.npz`"
-    raise FileError(Problem("data-format", message, help=_supported(), file=path))
-
-
 def missing(path: str) -> Problem:
     """There is no such file: the nearest one beside it is named."""
     folder = Path(path).parent
@@ -79,7 +59,3 @@ def missing(path: str) -> Problem:
         near = []
     help = suggestion(Path(path).name, near) if folder.is_dir() else f"the folder `{folder}` does not exist"
     return Problem("file-missing", f"there is no file `{path}`", help=help, file=path)
-
-
-def _supported() -> str:
-    return 'supported: `.npz`, made by `numpy.savez("data.npz", x=x, y=y)`'

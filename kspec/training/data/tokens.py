@@ -6,10 +6,10 @@ from typing import Any
 
 from kspec.diagnostics import Problem
 from kspec.model.backend import load_keras
+from kspec.model.private import calls
 from kspec.training.data.match import Matched
 from kspec.training.data.values import Extent, first
 from kspec.training.interface import Interface
-from kspec.training.wiring import calls
 
 
 def embeddings(model: Any, interface: Interface) -> list[tuple[str, Any]]:
