@@ -351,7 +351,7 @@ def _matched(opened: Opened, data: Pathlike | None, *, targets: bool) -> Any:
     """The data to use: given, or the spec's test, validation or training data, in that order."""
     from kspec.spec.schema import DataFile
     from kspec.training.data.match import match
-    from kspec.training.data.source import open_source
+    from kspec.training.data.opening import open_source
     from kspec.training.interface import interface_of
 
     section = opened.loaded.compiled.spec.data if opened.loaded is not None else None

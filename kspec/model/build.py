@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from kspec import catalog
@@ -11,12 +11,14 @@ from kspec.diagnostics import Problem, Route, SpecError
 from kspec.model import errors
 from kspec.model.archive import load_saved
 from kspec.model.backend import deeply, load_keras
+from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
 from kspec.model.objects import custom, factory, make
 from kspec.model.private import operation_of, rename, tensor_name
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.schema import Spec
+from kspec.spec.source import placing
 
 
 class Abstract(NamedTuple):
@@ -103,6 +105,7 @@ class Walk:
         routes = {given.name: given.route for given in graph.inputs} | {node.name: node.route for node in graph.nodes}
         for node in graph.nodes:
             if any(ref.name not in tensors for ref in refs(node)):
+                self._only_make(graph.layers[node.layer], layers, heads)
                 continue  # a step before it is wrong, and is reported
             result = self._call(graph, node, layers, tensors, routes, heads)
             if result is not None:
@@ -194,10 +197,10 @@ class Walk:
                 named = {}
         try:
             if isinstance(operation, Object) and operation.kind == "ops":
-                return self._function(node, operation, positional, named)
+                return call_function(operation, positional, named, node, careful=not self.with_weights)
             if isinstance(operation, (Graph, Saved)) and len(positional) > 1:
                 positional = [positional]
-            return layers[node.layer](*positional, **named, **node.call)
+            return call_layer(layers[node.layer], operation, positional, named, node, careful=not self.with_weights)
         except (KeyboardInterrupt, SpecError):
             raise
         except Exception as error:  # Keras and JAX raise whatever they like for shapes that do not fit
@@ -225,24 +228,11 @@ class Walk:
             return list(value.values()) if isinstance(value, dict) else list(value)
         return value
 
-    def _function(self, node: Node, operation: Object, positional: list[Any], named: dict[str, Any]) -> Any:
-        """A call of a keras.ops function; what it makes is named after the step."""
-        entry = catalog.find("ops", operation.name)
-        assert entry is not None
-        arguments = {key: make(value) for key, value in operation.args.items()}
-        if entry.variadic:
-            leading = [arguments.pop(p.name) for p in entry.parameters if p.required and p.name in arguments]
-            tensors = positional[0] if len(positional) == 1 and isinstance(positional[0], list) else positional
-            result = factory(operation)(*leading, *tensors, **arguments, **node.call)
-        else:
-            names = [argument.name for argument in entry.call]
-            given = dict(zip(names, positional, strict=False))
-            result = factory(operation)(**given, **named, **arguments, **node.call)
-        first = self.keras.tree.flatten(result)[0]
-        rename(operation_of(first), node.name)
-        if not isinstance(result, (list, tuple, dict)):
-            tensor_name(result, node.name)
-        return result
+    def _only_make(self, layer: Layer, layers: dict[str, Any], heads: frozenset[str]) -> None:
+        """Make a layer that no tensor reaches, because a step before it is wrong: its own arguments may be too."""
+        operation = layer.operation
+        if layer.name not in layers and isinstance(operation, Object) and operation.kind != "ops":
+            layers[layer.name] = self._layer(layer, [], heads)
 
     # -- layers ------------------------------------------------------------------------------------------------
 
@@ -251,7 +241,8 @@ class Walk:
         operation = layer.operation
         try:
             if isinstance(operation, Graph):
-                made = self._nested(operation, layer, positional, heads)
+                with placing(operation.source) if operation.source is not None else nullcontext():
+                    made = self._nested(operation, layer, positional, heads)
             elif isinstance(operation, Saved):
                 made = load_saved(operation, layer.name, layer.route, self.with_weights)
             else:
@@ -289,7 +280,11 @@ class Walk:
             for given, tensor in zip(graph.inputs, tensors, strict=True)
         )
         inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
-        return self.model(graph._replace(name=layer.name, inputs=inputs), inner, {})
+        walk = Walk([], self.with_weights)
+        made = walk.model(graph._replace(name=layer.name, inputs=inputs), inner, {})
+        if walk.problems:
+            raise SpecError(walk.problems)
+        return made
 
 
 def _takes_list(operation: Any) -> bool:

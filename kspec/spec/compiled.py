@@ -90,6 +90,8 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     folder = source.file.path.parent if source.file.path is not None else project.root
     folders = (folder, project.root)
     registry = custom.read_modules(spec.custom, folders, project, problems)
+    if spec.class_ is not None:
+        custom.check_class(spec.class_, folders, project, problems)
     checker = Checker(registry, problems)
     spec = schema.check_objects(spec, checker)
     if broken & _NEEDED:  # steps cannot be read without what defines their words

@@ -6,12 +6,13 @@ Nothing runs here: a module's source is parsed, so that a spec with custom layer
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kspec.catalog import Argument, Entry, Parameter
 from kspec.diagnostics import Problem, Route
-from kspec.spec.objects import Checker, Registry
+from kspec.spec.objects import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,11 +27,9 @@ def read_modules(
     modules: Iterable[str], folders: Iterable[Path], project: Project, problems: list[Problem]
 ) -> Registry:
     """The registry with every class of `modules`, found in `folders` or on Python's own path."""
-    import sys
-
     classes: dict[str, Entry] = {}
     untrusted: dict[str, str] = {}
-    places = [*folders, *(Path(entry) for entry in sys.path if entry)]
+    places = _places(folders)
     for index, module in enumerate(modules):
         route: Route = ("custom", index)
         if not all(part.isidentifier() for part in module.split(".")):
@@ -54,6 +53,29 @@ def read_modules(
             if not project.trusts(module):
                 untrusted[name] = untrusted[f"{module}.{name}"] = module
     return Registry(classes, untrusted)
+
+
+def check_class(path: str, folders: Iterable[Path], project: Project, problems: list[Problem]) -> None:
+    """The model's own class, by its full name: it has to be trusted, and to be there."""
+    route: Route = ("class",)
+    module, _, name = path.rpartition(".")
+    if not module or not all(part.isidentifier() for part in path.split(".")):
+        help = "write `class: my_package.MyModel`"
+        problems.append(Problem("custom-code", f"`{path}` is not the full name of a Python class", route, help))
+    elif module.split(".")[0] == "keras":
+        message = "`class` names a subclass of keras.Model of your own, not one of Keras"
+        problems.append(Problem("custom-code", message, route, "leave `class` out"))
+    elif not project.trusts(module):
+        help = f"if you trust that code, add `--trust {module.split('.')[0]}`"
+        problems.append(Problem("untrusted-code", f"`{path}` is code, which is not trusted", route, help))
+    elif (found := _find(module, _places(folders))) is None:
+        problems.append(Problem("custom-code", f"there is no Python module `{module}`", route))
+    elif name not in _classes(module, found):
+        problems.append(Problem("custom-code", f"`{module}` has no class `{name}`", route))
+
+
+def _places(folders: Iterable[Path]) -> list[Path]:
+    return [*folders, *(Path(entry) for entry in sys.path if entry)]
 
 
 def _find(module: str, folders: list[Path]) -> Path | None:
@@ -129,8 +151,3 @@ def _call(arguments: ast.arguments) -> tuple[Argument, ...]:
         tensor = None if argument.arg in ("training",) else "any" if index < required else "one"
         found.append(Argument(argument.arg, index < required, tensor, None))
     return tuple(found)
-
-
-def checker_for(registry: Registry, problems: list[Problem]) -> Checker:
-    """A checker that knows the registry's classes."""
-    return Checker(registry, problems)

@@ -92,13 +92,14 @@ class _Expansion(Walk):
                 self.alias(output, Ref(name, index), route, context)
             else:
                 self.wrong("wrong-type", "names of outputs are texts", route, context)
-        wires = self.wires(words, here)
-        if operation is None:
+        if operation is None and "from" not in words:
             return Unknown(name)
+        wires = self.wires(words, here)
+        made: Any = UNKNOWN if operation is None else operation
         self.steps.append(
             Step(
                 name,
-                operation if context.shares is None else forms.shared(operation, name, context),
+                made if context.shares is None else forms.shared(made, name, context),
                 wires,
                 words.get("call", {}),
                 words.get("trainable", context.trainable),

@@ -88,6 +88,9 @@ class _Linker:
         nodes = []
         for step in steps:
             operation = step.operation
+            if operation.__class__ is Unknown:  # a wrong operation, reported: its wires are checked all the same
+                self._resolve(step.wires, step, (*step.route[:-1], "from"))
+                continue
             if operation.__class__ is Shared:
                 owner = self._owner(step)
                 if owner is None:
@@ -138,7 +141,7 @@ class _Linker:
     def _node(self, step: Step, owner: Step) -> Node | None:
         wires = step.wires
         if wires.__class__ is Ref:  # by far the commonest
-            ref = self.ref(wires, step.route, step.scope, step.uses)
+            ref = self.ref(wires, (*step.route[:-1], "from"), step.scope, step.uses)
             if ref is None:
                 return None
             if ref.__class__ is not list:

@@ -415,16 +415,40 @@ _SYNTAX = (  # what libyaml says -> what it means, what to do; from the particul
 
 def _syntax_problem(file: SourceFile, error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None) or _ORIGIN
+    context = getattr(error, "context_mark", None)
     said = str(getattr(error, "problem", None) or error)
     message, help = next(((m, h) for needle, m, h in _SYNTAX if needle in said), (said, ""))
+    mark, message, help = _slip(file, said, mark, context) or (mark, message, help)
     span = file.span(mark, mark)
-    if "$(" in span.text or "${" in span.text:
-        help = _expression_slip(span.text)
-    context_mark = getattr(error, "context_mark", None)
     notes: tuple[Note, ...] = ()
-    if context_mark is not None and context_mark.line != mark.line:
-        notes = (Note("it began here", span=file.span(context_mark, context_mark)),)
+    if context is not None and context.line < mark.line:
+        notes = (Note("it began here", span=file.span(context, context)),)
     return Problem("yaml-syntax", message, help=help, span=span, notes=notes)
+
+
+def _slip(file: SourceFile, said: str, mark: Any, context: Any) -> tuple[Any, str, str] | None:
+    """A slip that YAML invites, recognised by what stands around libyaml's mark: the place, what is wrong, what to do."""
+    text = file.lines[min(mark.line, len(file.lines) - 1)]
+    indent = text[: len(text) - len(text.lstrip())]
+    if "\t" in indent:
+        return _Origin(mark.line, indent.index("\t")), "a tab cannot indent YAML", "indent with spaces"
+    if "${" in text or "$(" in text:
+        return mark, "this list or mapping in brackets is not closed properly", _expression_slip(text)
+    for line in (mark.line, mark.line - 1, context.line if context is not None else mark.line):
+        if 0 <= line < len(file.lines) and (found := _NO_SPACE.match(file.lines[line])) is not None:
+            help = f"write `{found[2]}: {found[3]}`"
+            return _Origin(line, found.end(2)), "a space is missing after the colon", help
+    if "mapping values are not allowed" in said and _KEY.match(text[: mark.column + 1]) is not None:
+        help = "indent it like the line it belongs to"
+        return _Origin(mark.line, len(indent)), "this line is indented deeper than the one it belongs to", help
+    if "'-' indicator" in said and _KEY.match(text) is not None:
+        help = "kspec's words stand under the operation, two columns in from the dash"
+        return _Origin(mark.line, len(indent)), "a `- ` was expected here", help
+    return None
+
+
+_NO_SPACE = re.compile(r"(\s*(?:- )?)([A-Za-z_][A-Za-z_0-9.]*):([^\s:/\\][^:]*)$")
+_KEY = re.compile(r"\s*[A-Za-z_][A-Za-z_0-9.]*:")
 
 
 def _expression_slip(text: str) -> str:

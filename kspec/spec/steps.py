@@ -34,7 +34,7 @@ class Step(NamedTuple):
     """One call. `wires` is `from` with names as Refs: one, a list, or a mapping by call argument."""
 
     name: str
-    operation: Object | Shared | Saved | Nested | Graph
+    operation: Object | Shared | Saved | Nested | Graph | Unknown
     wires: Any
     call: Mapping[str, Any]
     trainable: bool | None
