@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import KspecError, Problem, SpecError, UsageError
+from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 
 if TYPE_CHECKING:
     import os
@@ -259,8 +259,6 @@ def open_model(
         from kspec.training.data.source import missing
 
         if not path.is_file():
-            from kspec.diagnostics import FileError
-
             raise FileError(missing(str(path)))
         return Opened(load_model(path, trust=tuple(trust)), None, None)
     loaded = load(path, sets=sets, trust=trust)
@@ -276,30 +274,16 @@ def _open_run(path: Path, trust: Sequence[str]) -> Opened:
     from kspec.model.archive import load_model
     from kspec.model.objects import search_also
     from kspec.spec.compiled import compile_file
+    from kspec.spec.project import Project, find_project
     from kspec.training.run import SPEC, model_file, open_run
 
     run = open_run(path)
     file = model_file(path)
-    spec_file = path / SPEC
-    try:
-        compiled = compile_file(spec_file, name=str(spec_file), trust=trust)
-    except KspecError:
-        if not any(problem.code == "untrusted-code" for problem in _problems_of(spec_file, trust)):
-            compiled = compile_file(spec_file, name=str(spec_file), trust=trust, without=("data",))
-        else:
-            raise
+    # the run may lie far from the data that it was trained on
+    project = Project(Path(path.resolve().anchor), find_project(path, tuple(trust)).trust)
+    compiled = compile_file(path / SPEC, project=project)
     search_also(compiled.folders)
-    return Opened(load_model(file, trust=tuple(trust)), Loaded(compiled), run)
-
-
-def _problems_of(path: Path, trust: Sequence[str]) -> tuple[Problem, ...]:
-    from kspec.spec.compiled import compile_file
-
-    try:
-        compile_file(path, name=str(path), trust=trust)
-    except KspecError as error:
-        return error.problems
-    return ()
+    return Opened(load_model(file, trust=project.trust), Loaded(compiled), run)
 
 
 def evaluate(

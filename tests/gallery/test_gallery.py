@@ -1,0 +1,92 @@
+"""Every spec of the gallery is checked, built and run: trained for an epoch, evaluated, used for predictions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import SPECS, run_kspec
+
+ALL = sorted(SPECS.glob("*.yaml"))
+TRUST = ("--trust", "custom_layers")
+
+
+def content(path: Path) -> dict[str, object]:
+    """The spec with what it extends, as far as its own sections go."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    base = data.get("extends")
+    return {**content(path.parent / base), **data} if base else data
+
+
+TRAINED = [path for path in ALL if "data" in content(path)]
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the gallery: a project of its own, as a person has it."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(SPECS, folder / "specs", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def here(gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy as current directory, and a folder for what a test writes in it."""
+    monkeypatch.chdir(gallery)
+    folder = gallery / tmp_path.name
+    folder.mkdir()
+    return folder
+
+
+def test_there_is_enough_to_learn_from() -> None:
+    assert len(ALL) >= 15
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_checks_and_says_what_to_expect(path: Path) -> None:
+    outcome = run_kspec("check", path, *TRUST)
+    assert (outcome.status, outcome.err) == (0, ""), outcome.text
+    expected = content(path).get("expect")
+    assert isinstance(expected, dict)
+    assert "params" in expected, "a gallery spec says how large it is"
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_builds_and_summarizes(path: Path, here: Path) -> None:
+    built = run_kspec("build", f"specs/{path.name}", "-o", here / "model.keras", *TRUST)
+    assert built.status == 0, built.text
+    assert (here / "model.keras").is_file()
+    summary = run_kspec("summary", f"specs/{path.name}", *TRUST)
+    assert summary.status == 0
+    counted = built.out.split(": ")[1].split(" parameters")[0]
+    assert f"Total params: {counted} " in summary.out
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+def test_trains_and_is_used(path: Path, here: Path) -> None:
+    fitted = run_kspec("fit", f"specs/{path.name}", "--set", "fit.epochs=1", "-o", here / "run", *TRUST)
+    assert fitted.status == 0, fitted.text
+    rows = [json.loads(line) for line in (here / "run/history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["epoch"] for row in rows] == [1]
+    measured = run_kspec("evaluate", here / "run", "--json", *TRUST)
+    assert measured.status == 0, measured.text
+    assert json.loads(measured.out)["loss"] >= 0
+    predicted = run_kspec("predict", here / "run", "-o", here / "predictions.npz", *TRUST)
+    assert predicted.status == 0, predicted.text
+
+
+def test_the_first_spec_learns(here: Path) -> None:
+    """The README's command: at least 0.95 of the digits of the last tenth are right."""
+    fitted = run_kspec("fit", "specs/digits_mlp.yaml", "--json", "-o", here / "run")
+    assert fitted.status == 0, fitted.text
+    rows = [json.loads(line) for line in (here / "run/history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert max(row["val_accuracy"] for row in rows) >= 0.95
+    assert {path.name for path in (here / "run").iterdir()} == {
+        *("spec.yaml", "run.json", "history.jsonl", "curve.svg", "model.keras", "model.weights.h5"),
+    }
+    again = run_kspec("check", here / "run/spec.yaml")
+    assert again.status == 0, again.text
