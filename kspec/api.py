@@ -124,7 +124,7 @@ class Loaded:
         from kspec.files import write_atomically
         from kspec.report.curves import curves_svg
         from kspec.spec.schema import Fit
-        from kspec.training import run as runs
+        from kspec.training.run import begin
         from kspec.training.train import prepare, train
 
         if self.compiled.spec.compile is None:
@@ -143,11 +143,17 @@ class Loaded:
             if progress is not None:
                 progress.message(prepared.describe())
             parts = {"train": prepared.train, "validation": prepared.validation}
-            folder = runs.begin(loaded.name, "", folder=output, command=command, seed=spec.seed, data=parts)
-            write_atomically(folder.folder / runs.SPEC, loaded.show(folder=folder.folder))
-            history = train(model, settings, prepared, folder, progress)
-        write_atomically(folder.folder / "curve.svg", curves_svg(history.rows, title=loaded.name))
-        return Result(folder.folder, history.rows, history.best, model)
+            run = begin(
+                loaded.name,
+                lambda folder: loaded.show(folder=folder),
+                folder=output,
+                command=command,
+                seed=spec.seed,
+                data=parts,
+            )
+            history = train(model, settings, prepared, run, progress)
+        write_atomically(run.folder / "curve.svg", curves_svg(history.rows, title=loaded.name))
+        return Result(run.folder, history.rows, history.best, model)
 
     # ----------------------------------------------------------------------------------------------------------
 

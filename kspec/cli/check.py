@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kspec.cli import options
+from kspec.cli.edge import trace
 from kspec.diagnostics import KspecError, Problem
 
 
@@ -40,6 +41,7 @@ def command(
                 loaded = api.load(path, sets=sets, trust=trust)
             params = None if fast or loaded.compiled.spec.is_library else loaded.plan().params
         except KspecError as error:
+            trace()
             problems.extend(error.problems)
             status = max(status, error.status)
             continue

@@ -33,11 +33,11 @@ def guarded(command: click.Command) -> int:
         error.show()
         return error.exit_code
     except KspecError as error:
-        _trace()
+        trace()
         say(error.problems)
         return error.status
     except KeyboardInterrupt:
-        _trace()
+        trace()
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
@@ -45,11 +45,11 @@ def guarded(command: click.Command) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        _trace()
+        trace()
         say((Problem("too-large", "out of memory", help="make the model or the data smaller"),))
         return 3
     except Exception as error:  # a defect of ours: said in a line, the rest for those who ask
-        _trace()
+        trace()
         first = (str(error).strip().splitlines() or [""])[0][:300]
         print(f"kspec: a defect of kspec itself: {type(error).__name__}: {first}", file=sys.stderr)
         print("kspec: please report it, with what `--traceback` prints", file=sys.stderr)
@@ -65,7 +65,8 @@ def say(problems: tuple[Problem, ...]) -> None:
     sys.stderr.write(text)
 
 
-def _trace() -> None:
+def trace() -> None:
+    """The traceback of what is being handled, for those who asked for it."""
     if os.environ.get("KSPEC_TRACEBACK"):
         import traceback
 

@@ -25,4 +25,6 @@ def origins_text(origins: Sequence[Origin]) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
     return "null" if value is None else str(value)

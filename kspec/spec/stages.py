@@ -29,7 +29,8 @@ def show(compiled: Compiled, stage: str, folder: Path | None = None) -> str:
         return dump(compiled.source.data)
     if stage == "spec":
         fields = {(f.alias or n): getattr(compiled.spec, n) for n, f in type(compiled.spec).model_fields.items()}
-        return dump({name: _data(value) for name, value in fields.items() if value not in (None, {}, [], ())})
+        given = {name: value for name, value in fields.items() if value not in (None, {}, [], ())}
+        return dump({name: value if name in _RAW else _data(value) for name, value in given.items()})
     if stage == "steps":
         return "".join(_step(step, "") for step in compiled.expanded.steps)
     if stage == "graph":
@@ -38,11 +39,15 @@ def show(compiled: Compiled, stage: str, folder: Path | None = None) -> str:
     raise UsageError(Problem("usage", f"there is no stage `{stage}`", help=help))
 
 
+_RAW = ("layers", "blocks", "vars")
+"""Sections that are still as they were written."""
+
+
 def _data(value: Any) -> Any:
     if hasattr(value, "model_dump"):
-        return {
-            name: _data(getattr(value, name)) for name in value.model_fields_set if getattr(value, name) is not None
-        }
+        given = {name: getattr(value, name) for name in sorted(value.model_fields_set)}
+        fields = [name for name in type(value).model_fields if given.get(name) not in (None, (), {})]
+        return {name: _data(given[name]) for name in fields}
     if isinstance(value, dict):
         return {key: _data(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and not isinstance(value, Object):

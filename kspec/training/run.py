@@ -17,7 +17,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -100,7 +100,7 @@ class Run:
 
 def begin(
     name: str,
-    spec: str,
+    spec: Callable[[Path], str],
     *,
     folder: str | os.PathLike[str] | None = None,
     command: Iterable[str] = (),
@@ -109,7 +109,7 @@ def begin(
 ) -> Run:
     """Make a run's folder, `folder` or a new one under ``runs``, with the spec's text and what is known at the start.
 
-    `data` are the matched parts by name (``train``, ``validation``).
+    `spec` gives the text for the folder, since paths in it are relative to where it stands; `data` are the matched parts by name (``train``, ``validation``).
 
     Raises `FileError`: ``run-exists`` for a folder that holds something, ``file-write`` where it cannot be made.
     """
@@ -124,7 +124,7 @@ def begin(
         "versions": versions(),
     }
     run = Run(_fresh(name) if folder is None else _empty(Path(folder)))
-    write_atomically(run.folder / SPEC, spec)
+    write_atomically(run.folder / SPEC, spec(run.folder))
     write_atomically(run.folder / FACTS, json.dumps(_json(facts), indent=2, ensure_ascii=False) + "\n")
     return run
 

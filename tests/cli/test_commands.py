@@ -1,0 +1,237 @@
+"""Every command as a person uses it: what is printed, what is written, the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT, SPECS, check_golden, run_kspec
+
+GOLDEN = Path(__file__).parent / "golden"
+
+SPEC = """\
+kspec: 1
+name: small
+seed: 3
+vars: {width: 8}
+inputs: {x: 4}
+layers:
+  - Dense: {units: $width, activation: relu}
+  - Dense: {units: 3, activation: softmax}
+    name: kind
+compile: {optimizer: {Adam: 1e-2}, loss: sparse_categorical_crossentropy, metrics: [accuracy]}
+fit: {epochs: 2, batch_size: 16}
+"""
+
+
+@pytest.fixture
+def project(in_tmp: Path) -> Path:
+    """A folder with a spec and data in it."""
+    (in_tmp / "small.yaml").write_text(SPEC, encoding="utf-8")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    np.savez(in_tmp / "data.npz", x=x, y=np.argmax(x[:, :3], axis=1))
+    return in_tmp
+
+
+def test_help_and_version() -> None:
+    outcome = run_kspec("--help")
+    assert outcome.status == 0
+    for command in ("check", "show", "summary", "build", "fit", "evaluate", "predict", "init", "explain"):
+        assert f"\n  {command} " in outcome.out
+        assert run_kspec(command, "--help").status == 0
+    assert "kspec 0." in run_kspec("--version").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["chekc"], "did you mean `check`?"),
+        (["check"], "Missing argument 'PATHS...'"),
+        (["check", "--nope", "x.yaml"], "No such option"),
+        (["check", "nothing.yaml"], "there is no such file"),
+        (["check", "smal.yaml"], "did you mean `small.yaml`?"),
+        (["check", "empty"], "there is no spec in `empty`"),
+        (["show", "small.yaml", "--stage", "grpah"], "did you mean `graph`?"),
+        (["build", "small.yaml", "-o", "model.h5"], "does not say what to save"),
+        (["build", "small.yaml", "--max-memory", "much"], "is not a size"),
+        (["fit", "small.yaml"], "no data to work on"),
+        (["predict", "small.yaml", "-o", "p.npz"], "a spec alone has no trained weights"),
+        (["evaluate", "small.yaml"], "a spec alone has no trained weights"),
+        (["show", "small.yaml", "--set", "widht=3"], "did you mean `width`?"),
+    ],
+)
+def test_wrong_use_is_two(project: Path, arguments: list[str], said: str) -> None:
+    (project / "empty").mkdir()
+    outcome = run_kspec(*arguments)
+    assert outcome.status == 2, outcome.text
+    assert said in outcome.out + outcome.err
+
+
+def test_check_says_what_is_well_and_what_is_not(project: Path) -> None:
+    (project / "bad.yaml").write_text(SPEC.replace("units: 3", "unit: 3"), encoding="utf-8")
+    (project / "notes.yaml").write_text("shopping: [milk]\n", encoding="utf-8")
+    outcome = run_kspec("check", ".")
+    assert outcome.status == 1
+    check_golden(GOLDEN / "check_folder.txt", outcome.text)
+    assert run_kspec("check", "small.yaml", "--quiet").out == ""
+    assert run_kspec("check", "small.yaml").out == "ok: small.yaml (67 parameters)\n"
+
+
+def test_check_reads_standard_input() -> None:
+    command = [sys.executable, "-m", "kspec", "check", "-", "--fast", "--filename", "given.yaml"]
+    done = subprocess.run(command, input=SPEC.replace("relu", "rellu").encode(), capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"given.yaml:7:40: error[unknown-object]" in done.stdout
+
+
+@pytest.mark.parametrize("stage", ["canonical", "source", "spec", "steps", "graph", "plan"])
+def test_show_every_stage(project: Path, stage: str) -> None:
+    outcome = run_kspec("show", "small.yaml", "--stage", stage, "--set", "width=5")
+    assert outcome.status == 0, outcome.text
+    check_golden(GOLDEN / f"show_{stage}.txt", outcome.out)
+
+
+def test_show_origins(project: Path) -> None:
+    outcome = run_kspec("show", "small.yaml", "--origins", "--set", "width=5", "--set", "fit.epochs=7")
+    check_golden(GOLDEN / "show_origins.txt", outcome.out)
+
+
+def test_summary() -> None:
+    outcome = run_kspec("summary", SPECS / "siamese_twin.yaml")
+    check_golden(GOLDEN / "summary_siamese.txt", outcome.out)
+
+
+def test_build_saves_whole_or_not_at_all(project: Path) -> None:
+    assert run_kspec("build", "small.yaml", "-o", "model.keras").out == "small: 67 parameters → model.keras\n"
+    assert zipfile.is_zipfile("model.keras")
+    before = Path("model.keras").read_bytes()
+    outcome = run_kspec("build", "small.yaml", "-o", "nowhere/model.keras")
+    assert outcome.status == 3, outcome.text
+    assert "nowhere" in outcome.err
+    assert run_kspec("build", "small.yaml", "-o", "model.weights.h5").status == 0
+    assert Path("model.keras").read_bytes() == before
+    assert sorted(path.name for path in project.iterdir()) == [
+        *("data.npz", "model.keras", "model.weights.h5", "small.yaml"),
+    ]
+
+
+def test_build_refuses_what_does_not_fit(project: Path) -> None:
+    outcome = run_kspec("build", "small.yaml", "--set", "width=100000000", "--max-memory", "1GiB")
+    assert outcome.status == 1
+    assert "error[too-large] the weights take 3.0 GiB" in outcome.err
+
+
+def test_fit_evaluate_predict(project: Path) -> None:
+    fitted = run_kspec("fit", "small.yaml", "--data", "data.npz", "-o", "run")
+    assert fitted.status == 0, fitted.text
+    assert fitted.out.startswith("data.npz: x → x, y → kind (64 rows)\n")
+    assert fitted.out.endswith("→ run\n")
+    rows = [json.loads(line) for line in Path("run/history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert set(rows[0]) == {"epoch", "loss", "accuracy"}
+    facts = json.loads(Path("run/run.json").read_text(encoding="utf-8"))
+    assert (facts["state"], facts["seed"]) == ("finished", 3)
+
+    from_run = run_kspec("evaluate", "run", "--data", "data.npz", "--json")
+    from_file = run_kspec("evaluate", "run/model.keras", "--data", "data.npz", "--json")
+    arguments = ("--weights", "run/model.weights.h5", "--data", "data.npz")
+    from_spec = run_kspec("evaluate", "small.yaml", *arguments, "--json")
+    assert from_run.status == from_file.status == from_spec.status == 0, from_run.text + from_file.text + from_spec.text
+    assert json.loads(from_run.out) == json.loads(from_file.out) == pytest.approx(json.loads(from_spec.out))
+
+    for name in ("p.npz", "p.csv", "p.parquet"):
+        assert run_kspec("predict", "run", "--data", "data.npz", "-o", name).status == 0
+    predicted = np.load("p.npz")["kind"]
+    assert predicted.shape == (64, 3)
+    assert predicted.sum(axis=1) == pytest.approx(np.ones(64), abs=1e-5)
+    assert Path("p.csv").read_text(encoding="utf-8").splitlines()[0] == "kind_0,kind_1,kind_2"
+    again = run_kspec("fit", "small.yaml", "--data", "data.npz", "-o", "run")
+    assert again.status == 3
+    assert "error[run-exists]" in again.err
+
+
+def test_the_run_repeats_itself(project: Path) -> None:
+    """The spec of a run trains to the same weights, also where no seed was given."""
+    Path("small.yaml").write_text(SPEC.replace("seed: 3\n", ""), encoding="utf-8")
+    assert run_kspec("fit", "small.yaml", "--data", "data.npz", "-o", "one", "--quiet").out == ""
+    assert run_kspec("fit", "one/spec.yaml", "-o", "two").status == 0
+    assert Path("one/history.jsonl").read_bytes() == Path("two/history.jsonl").read_bytes()
+
+
+def test_progress_as_json(project: Path) -> None:
+    outcome = run_kspec("fit", "small.yaml", "--data", "data.npz", "--json")
+    events = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [event["event"] for event in events] == ["message", "start", "epoch", "epoch", "message"]
+
+
+def test_a_loss_that_is_no_number_is_four(project: Path) -> None:
+    outcome = run_kspec("fit", "small.yaml", "--data", "data.npz", "--set", "compile.optimizer.SGD.learning_rate=1e38")
+    assert outcome.status == 4, outcome.text
+    assert "error[training-nan]" in outcome.err
+    run = next(Path("runs").iterdir())
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["state"] == "failed"
+
+
+def test_data_that_lie_are_three(project: Path) -> None:
+    np.savez("wrong.npz", x=np.ones((8, 4), "float32"), y=np.array([0, 1, 2, 5, 0, 1, 2, -1]))
+    outcome = run_kspec("fit", "small.yaml", "--data", "wrong.npz")
+    assert outcome.status == 3, outcome.text
+    assert "error[data-labels]" in outcome.err
+    assert not Path("runs").exists()
+
+
+def test_interrupting_is_130(project: Path) -> None:
+    command = [sys.executable, "-m", "kspec", "fit", "small.yaml", "--data", "data.npz", "--set", "fit.epochs=100000"]
+    process = subprocess.Popen([*command, "-o", "run"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not Path("run/history.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert json.loads(Path("run/run.json").read_text(encoding="utf-8"))["state"] == "interrupted"
+
+
+def test_a_reader_that_leaves_is_no_error(project: Path) -> None:
+    command = f"{sys.executable} -m kspec show --origins {SPECS / 'resnet50.yaml'} | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False)
+    assert done.stderr == b""
+    assert done.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check", "--fast", str(SPECS), "--trust", "custom_layers"], ["explain", "shape"]]
+)
+def test_no_keras_where_none_is_needed(arguments: list[str]) -> None:
+    code = (
+        "import sys; from kspec.cli import cli; from kspec.cli.edge import guarded; "
+        f"sys.argv = ['kspec', *{arguments!r}]; status = guarded(cli); "
+        "heavy = {'keras', 'jax', 'numpy', 'h5py'} & set(sys.modules); sys.exit(str(heavy) if heavy else status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_traceback_only_when_asked(project: Path) -> None:
+    plain = [sys.executable, "-m", "kspec", "check", "nothing.yaml"]
+    assert b"Traceback" not in subprocess.run(plain, capture_output=True, check=False).stderr
+    assert b"Traceback" in subprocess.run([*plain, "--traceback"], capture_output=True, check=False).stderr
+
+
+def test_a_plain_terminal_is_served(project: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "kspec", "build", "small.yaml", "-o", "model.keras"]
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"67 parameters" in done.stdout
