@@ -280,16 +280,16 @@ def _open_run(path: Path, trust: Sequence[str]) -> Opened:
     from kspec.model.archive import load_model
     from kspec.model.objects import search_also
     from kspec.spec.compiled import compile_file
-    from kspec.spec.project import Project, find_project
+    from kspec.spec.project import find_project
     from kspec.training.run import SPEC, model_file, open_run
 
     run = open_run(path)
     file = model_file(path)
     # the run may lie far from the data that it was trained on
-    project = Project(Path(path.resolve().anchor), find_project(path, tuple(trust)).trust)
+    project = dataclasses.replace(find_project(path, tuple(trust)), root=Path(path.resolve().anchor))
     compiled = compile_file(path / SPEC, project=project)
     search_also(compiled.folders)
-    return Opened(load_model(file, trust=project.trust), Loaded(compiled), run)
+    return Opened(load_model(file, trust=project.trust()), Loaded(compiled), run)
 
 
 def evaluate(

@@ -12,15 +12,24 @@ from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`root` is the folder that every path in a spec stays inside; `trust` names Python packages whose code may run."""
+    """The folder that every path in a spec stays inside, and the Python packages whose code may run.
+
+    `given` are those trusted on the command line; `settings` is the pyproject.toml that may name more, and is read
+    when it is asked.
+    """
 
     root: Path
-    trust: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+    settings: Path | None = None
+
+    def trust(self) -> frozenset[str]:
+        """The packages trusted by name; FileError where pyproject.toml cannot be read."""
+        return self.given if self.settings is None else self.given | _configured_trust(self.settings)
 
     def trusts(self, module: str) -> bool:
         """Whether `module` or a package above it was trusted by name."""
-        parts = module.split(".")
-        return any(".".join(parts[:length]) in self.trust for length in range(1, len(parts) + 1))
+        parts, trust = module.split("."), self.trust()
+        return any(".".join(parts[:length]) in trust for length in range(1, len(parts) + 1))
 
 
 def find_project(folder: Path, trust: tuple[str, ...] = ()) -> Project:
@@ -28,8 +37,9 @@ def find_project(folder: Path, trust: tuple[str, ...] = ()) -> Project:
     current directory when the folder lies in it, else the folder itself."""
     folder = folder.resolve()
     for candidate in (folder, *folder.parents):
-        if (candidate / "pyproject.toml").is_file():
-            return Project(candidate, frozenset(trust) | _configured_trust(candidate / "pyproject.toml"))
+        settings = candidate / "pyproject.toml"
+        if settings.is_file():
+            return Project(candidate, frozenset(trust), settings)
         if (candidate / ".git").exists():
             return Project(candidate, frozenset(trust))
     here = Path.cwd()

@@ -76,7 +76,16 @@ def test_every_code_has_a_case() -> None:
 ELSEWHERE = frozenset(
     {
         *("cannot-adapt", "compile-missing", "data-dtype", "data-format", "data-labels", "data-match", "data-missing"),
-        *("data-nan", "data-shape", "data-steps", "data-token", "environment", "file-write", "missing-extra", "no-example"),
+        *(
+            "data-nan",
+            "data-shape",
+            "data-steps",
+            "data-token",
+            "environment",
+            "file-write",
+            "missing-extra",
+            "no-example",
+        ),
         *("output-format", "run-exists", "run-format", "training-failed", "training-memory", "training-nan", "usage"),
         *("weights", "yaml-size"),
     }

@@ -38,7 +38,7 @@ def branch(given: Input, *, alone: bool, drop: bool) -> list[Step]:
         case "series" if given.shape[0] > LONG:
             return steps + _stages(given.spatial, 1) + dropout + [Step("Dense: {units: 64, activation: relu}")]
         case "series":
-            return steps + [Step("Bidirectional: {GRU: 32}", "reads from both ends"), *dropout]
+            return [*steps, Step("Bidirectional: {GRU: 32}", "reads from both ends"), *dropout]
         case "block":
             return [*steps, Step("Flatten"), *_dense(math.prod(given.shape), alone, drop)]
 
@@ -106,7 +106,8 @@ def _category(given: Input, alone: bool) -> list[Step]:
 def _stages(spatial: tuple[int, ...], axes: int) -> list[Step]:
     """Convolutions, each followed by a pooling that halves the axes (a quarter for one), down to a row of features."""
     pool = 2 if axes == 2 else 4
-    sizes, filters = list(spatial), []
+    sizes = list(spatial)
+    filters: list[int] = []
     while len(filters) < 5 and min(sizes) >= 2 * pool:
         sizes = [size // pool for size in sizes]
         filters.append(min(32 * 2 ** len(filters), 128))

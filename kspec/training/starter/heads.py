@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from kspec.training.starter.look import number
-from kspec.training.starter.steps import Step, chained, scalar, shape_text
+from kspec.training.starter.steps import Step, chained, shape_text
 from kspec.training.starter.targets import Target, TargetKind
 
 _LAST: dict[TargetKind, tuple[str, str, tuple[str, ...]]] = {
@@ -52,7 +52,8 @@ def head(target: Target, positions: tuple[int, ...] = (), *, source: str = "", p
         steps.append(Step(f"Dense: {{units: {units}, activation: {activation}}}" if activation else f"Dense: {units}"))
     steps = chained([*steps, *_back(target)], source, target.name)
     weight = 1 / target.variance if target.kind == "real" and _far(target) else 1.0
-    return Head(target, tuple(steps), loss, metrics, weight)
+    # AUC over every pixel takes longer than the training
+    return Head(target, tuple(steps), loss, metrics[:1] if target.placed else metrics, weight)
 
 
 def _far(target: Target) -> bool:

@@ -120,8 +120,8 @@ def _scale(seen: Seen, kind: InputKind) -> Scale:
     if seen.whole and seen.low >= 0 and seen.high <= 255 and even:
         return "rescale"  # one range for all: pixels, ink, counts
     if kind == "vector" and array.ndim == 2:
-        spread = array[: max(len(array) * 9 // 10, 1)].std(axis=0, dtype="float64")
-        if not (spread > 1e-6 * size).all():
+        begin = array[: max(len(array) * 9 // 10, 1)]  # what remains without the rows for validation
+        if not (begin.std(axis=0, dtype="float64") > 1e-6 * np.abs(begin).max(axis=0)).all():
             return "batch"
     return "normalize"
 
@@ -152,10 +152,10 @@ def _comment(seen: Seen, kind: InputKind) -> str:
         case "series":
             return f"{shape[0]} steps of {_plural(shape[1])}, {seen.range}"
         case _:
-            single = int(seen.array[:1].size) == 1
-            return (
-                f"{'a whole number' if seen.whole else 'a number'}, {seen.range}" if single else f"{what}, {seen.range}"
-            )
+            if int(seen.array[:1].size) == 1:
+                what = what.removesuffix("s")
+                return f"a {what}, {seen.range}"
+            return f"{what}, {seen.range}"
 
 
 def _plural(count: int) -> str:

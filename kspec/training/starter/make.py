@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kspec.diagnostics import FileError, Problem
-from kspec.training.data.source import open_source
+from kspec.training.data.opening import open_source
 from kspec.training.starter.inputs import Input, input_of
 from kspec.training.starter.look import look
 from kspec.training.starter.place import fit_options, place_of

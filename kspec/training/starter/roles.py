@@ -17,9 +17,10 @@ PARTS = {
     "validation": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
-_TARGETS = frozenset(
-    "y label labels target targets class classes output outputs truth mask masks answer answers".split()
-)
+_TARGETS = {
+    *("y", "label", "labels", "target", "targets", "class", "classes", "output", "outputs", "answer", "answers"),
+    *("truth", "mask", "masks"),
+}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -212,9 +213,8 @@ def _complete(source: Source, inputs: list[Port], targets: list[Port]) -> tuple[
     for part in ("validation", "test"):
         arrays = [(source.fields[port.train], source.fields.get(getattr(port, part))) for port in ports]
         rows = {other.shape[:1] for _, other in arrays if other is not None}
-        if any(other is None or other.shape[1:] != one.shape[1:] for one, other in arrays) or len(rows) > 1:
-            missing.add(part)
-        elif any(not size for (size,) in rows):
+        alike = all(other is not None and other.shape[1:] == one.shape[1:] for one, other in arrays)
+        if not alike or len(rows) > 1 or (0,) in rows:
             missing.add(part)
     kept = [replace(port, **dict.fromkeys(missing, "")) for port in ports]
     return tuple(kept[: len(inputs)]), tuple(kept[len(inputs) :])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 _PLAIN = re.compile(r"[^\W\d][\w-]*(/[\w.-]+)*|[\w-]+(\.[\w-]+)+|[\w.-]*(/[\w.-]+)+")
-_WORDS = frozenset("null true false yes no on off y n".split())
+_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 _COLUMN = 38
 
 
@@ -56,7 +56,7 @@ def chained(steps: Iterable[Step], source: str = "", name: str = "") -> list[Ste
 
 def scalar(text: str) -> str:
     """A text as YAML: bare where it reads back as the same text, else in quotes."""
-    if _PLAIN.fullmatch(text) and text.casefold() not in _WORDS - {"y", "n"}:
+    if _PLAIN.fullmatch(text) and text.casefold() not in _WORDS:
         return text
     return json.dumps(text, ensure_ascii=False)
 

@@ -52,12 +52,12 @@ def _kind(seen: Seen, shape: tuple[int, ...], positions: tuple[int, ...]) -> tup
     """What it is, and whether it is so at each position."""
     placed = bool(positions) and shape[: len(positions)] == positions
     each = shape == () or (placed and shape == positions)
-    if seen.whole and 0 <= seen.low and seen.high <= 1:
+    if seen.whole and seen.low >= 0 and seen.high <= 1:
         one_hot = shape[-1:] > (1,) and _is_one_hot(seen.array)
         if one_hot and len(shape) == 1:
             return "one-hot", False  # as many classes as there are steps, by chance
         return ("binary" if each else "one-hot" if one_hot else "flags"), placed
-    if each and seen.whole and 0 <= seen.low and _are_classes(seen):
+    if each and seen.whole and seen.low >= 0 and _are_classes(seen):
         return "classes", placed
     if each and seen.whole and (seen.low, seen.high) == (-1, 1) and not (seen.array == 0).any():
         return "signs", placed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kspec.training.data.check import split_at
@@ -30,9 +30,9 @@ def text(
     sections = [
         [*_heading(name, source, place, found, bool(data)), Line("kspec: 1"), Line(f"name: {scalar(name)}")],
         [Line("inputs:"), *(_input(given) for given in inputs)],
-        [Line("layers:"), *(line for step in steps for line in step.lines())],
+        [Line("layers:"), *_said_once(line for step in steps for line in step.lines())],
         [Line(f"outputs: {name_list(goal.name for goal in goals)}")] if len(goals) > 1 else [],
-        _compile(found, heads),
+        _compile(found, inputs, heads),
         _fit(found, inputs, goals),
         data,
     ]
@@ -45,11 +45,10 @@ def _heading(name: str, source: Source, place: Place, found: Roles, has_data: bo
     file = Path(source.path).name
     ins, outs = (", ".join(f"`{port.name}`" for port in ports) for ports in (found.inputs, found.targets))
     paragraphs = [
-        f"A starter for {file}, {found.rows:,} rows: from {ins} to {outs}. Everything in it is yours to change: layers, "
-        "losses, optimizers and callbacks and all their arguments are Keras's own."
+        f"A starter for {file}, {found.rows:,} rows: from {ins} to {outs}. Everything in it is yours to change: "
+        "layers, losses, optimizers, callbacks and all their arguments are Keras's own."
     ]
     spec = shlex.quote(str(place.spec))
-    commands = [f"    kspec fit {spec}{fit_options(source, found, place)}"]
     after = []
     if not place.inside:
         why = f"{file} lies outside this spec's project, so the command names it"
@@ -60,7 +59,7 @@ def _heading(name: str, source: Source, place: Place, found: Roles, has_data: bo
     if found.aside:
         after.append(f"Not used: {', '.join(found.aside)}.")
     lines = [line for each in paragraphs for line in _wrapped(each)]
-    lines += ["#", *(f"# {command}" for command in commands)]
+    lines += ["#", f"#     kspec fit {spec}{fit_options(source, found, place)}"]
     for each in after:
         lines += ["#", *_wrapped(each)]
     return [Line(line) for line in lines]
@@ -78,9 +77,19 @@ def _input(given: Input) -> Line:
     return Line(f"  {scalar(given.name)}: {shape}", given.comment)
 
 
+def _said_once(lines: Iterable[Line]) -> list[Line]:
+    """The lines without remarks that were made before."""
+    said = {""}
+    kept = []
+    for line in lines:
+        kept.append(Line(line.text) if line.comment in said else line)
+        said.add(line.comment)
+    return kept
+
+
 def _model(inputs: Sequence[Input], goals: Sequence[Target]) -> tuple[list[Step], list[Head]]:
     """All the steps, and the heads among them."""
-    taken = [each.name for each in (*inputs, *goals)]
+    taken = [*(given.name for given in inputs), *(goal.name for goal in goals)]
     drop = any(goal.kind != "real" for goal in goals)
     placed = any(goal.placed for goal in goals)
     if len(inputs) > 1:
@@ -120,8 +129,9 @@ def _joined(inputs: Sequence[Input], taken: list[str], drop: bool) -> list[Step]
     return [*steps, Step("Dropout: 0.2")] if drop else steps
 
 
-def _compile(found: Roles, heads: Sequence[Head]) -> list[Line]:
-    rate = "3e-3" if found.rows < 1000 else "1e-3"
+def _compile(found: Roles, inputs: Sequence[Input], heads: Sequence[Head]) -> list[Line]:
+    deep = any(given.kind == "image" for given in inputs)
+    rate = "3e-3" if found.rows < 1000 and not deep else "1e-3"
     lines = [Line("compile:"), Line(f"  optimizer: {{Adam: {{learning_rate: {rate}}}}}")]
     if len(heads) == 1:
         lines.append(Line(f"  loss: {heads[0].loss}"))
@@ -145,26 +155,26 @@ def _by_output(key: str, values: dict[str, str], comment: str = "") -> list[Line
 def _fit(found: Roles, inputs: Sequence[Input], goals: Sequence[Target]) -> list[Line]:
     slow = any(given.kind in ("image", "series", "block") for given in inputs)
     epochs = 20 if slow or found.rows >= 10_000 else 40 if found.rows >= 1000 else 100
-    patience = 5 if epochs < 100 else 10
-    lines = [
-        Line("fit:"),
-        Line(f"  epochs: {epochs}", "at most: EarlyStopping ends the training when it no longer helps"),
-    ]
-    held = held_out(found)
-    ordered = next((goal.name for goal in goals if goal.ordered), "")
+    patience = 10 if epochs == 100 else 5
+    unfair = _unfair(found, goals)
+    held = bool(held_out(found))
     kept = split_at(found.rows, _SPLIT)
-    training = found.rows if held or ordered or found.rows < 10 else kept
-    if training >= 32:
+    training = found.rows if held or unfair else kept
+    lines = [Line("fit:"), Line(f"  epochs: {epochs}", "at most: EarlyStopping ends it when no more is gained")]
+    if training >= 32:  # Keras's own size serves fewer rows
         lines.append(Line(f"  batch_size: {128 if training >= 50_000 else 32}"))
-    monitor = "val_loss"
-    if held:
-        pass
-    elif training == kept:
+    if unfair and not held:
+        lines.append(Line(f"  # no validation_split: {unfair}"))
+    elif not held:
         lines.append(Line(f"  validation_split: {_SPLIT}", f"validates on the last {found.rows - kept:,} rows"))
-    else:
-        monitor = "loss"
-        why = f"the rows are sorted by {ordered}" if ordered else "there are few rows"
-        remark = f"  # no validation_split: {why}, so the last ones are no fair sample; shuffle the file for one"
-        lines.append(Line(remark))
+    monitor = "loss" if unfair and not held else "val_loss"
     stopping = f"    - EarlyStopping: {{monitor: {monitor}, patience: {patience}, restore_best_weights: true}}"
     return [*lines, Line("  callbacks:"), Line(stopping)]
+
+
+def _unfair(found: Roles, goals: Sequence[Target]) -> str:
+    """Why the last rows would be no fair sample of all, or nothing."""
+    if found.rows < 10:
+        return "there are too few rows to hold some back"
+    ordered = [goal.name for goal in goals if goal.ordered]
+    return f"the rows are sorted by {ordered[0]}; shuffle them, and the last ones are a fair sample" if ordered else ""

@@ -1,0 +1,98 @@
+"""What the tests of models share: specs from text, plain Keras twins, and when two models are the same."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kspec import api
+from kspec.model.backend import load_keras
+from kspec.model.quiet import without_copy_warnings
+
+keras = load_keras()
+
+
+def loaded(text: str, folder: Path | None = None, sets: Sequence[str] = (), trust: Sequence[str] = ()) -> api.Loaded:
+    """A spec from an indented text; `kspec: 1` is put before it."""
+    body = "kspec: 1\n" + textwrap.dedent(text).strip("\n") + "\n"
+    return api.loads(body, folder=folder, sets=sets, trust=trust)
+
+
+def built(text: str, folder: Path | None = None, **more: Any) -> Any:
+    """The model of a spec from an indented text."""
+    return loaded(text, folder, **more).build()
+
+
+def in_fresh_keras(make: Callable[[], Any], seed: int | None = None) -> Any:
+    """A model made by plain Keras calls, as the first in its session."""
+    keras.utils.clear_session()
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    return make()
+
+
+def values(model: Any) -> list[tuple[str, Any]]:
+    """Every variable's path and value, in Keras's order."""
+    return [(variable.path, np.asarray(variable.value)) for variable in model.variables]
+
+
+def assert_same_weights(one: Any, other: Any) -> None:
+    """Both have the same variables, bit for bit."""
+    left, right = values(one), values(other)
+    assert [path for path, _ in left] == [path for path, _ in right]
+    for (path, value), (_, twin) in zip(left, right, strict=True):
+        assert value.dtype == twin.dtype, path
+        assert value.tobytes() == twin.tobytes(), path
+
+
+def config(model: Any) -> Any:
+    """A model's configuration as plain data, without numbers that only count objects and without seeds drawn."""
+    with without_copy_warnings():
+        return _plain(json.loads(model.to_json()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if key not in ("shared_object_id", "compile_config")}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def random_inputs(model: Any, seed: int = 0, batch: int = 3, open_axis: int = 5) -> list[Any]:
+    """Random arrays for every input of a model; whole numbers are 0 or 1."""
+    generator = np.random.default_rng(seed)
+    arrays = []
+    for tensor in model.inputs:
+        shape = [batch, *(open_axis if axis is None else axis for axis in tensor.shape[1:])]
+        if "int" in str(tensor.dtype) or str(tensor.dtype) == "bool":
+            arrays.append(generator.integers(0, 2, shape).astype(str(tensor.dtype)))
+        else:
+            arrays.append(generator.normal(size=shape).astype(str(tensor.dtype)))
+    return arrays
+
+
+def outputs(model: Any, inputs: list[Any]) -> list[Any]:
+    """A model's outputs, flat, as arrays."""
+    made = model(inputs[0] if len(inputs) == 1 else inputs, training=False)
+    return [np.asarray(tensor) for tensor in keras.tree.flatten(made)]
+
+
+def assert_same_outputs(one: Any, other: Any, seed: int = 0) -> None:
+    """Both give the same numbers, bit for bit, on random inputs."""
+    inputs = random_inputs(one, seed)
+    left, right = outputs(one, inputs), outputs(other, inputs)
+    assert len(left) == len(right)
+    for value, twin in zip(left, right, strict=True):
+        assert value.dtype == twin.dtype
+        np.testing.assert_array_equal(value, twin)
+
+
+def assert_same_model(one: Any, other: Any) -> None:
+    """The same configuration, weights and outputs."""
+    assert config(one) == config(other)
+    assert_same_weights(one, other)
+    assert_same_outputs(one, other)
