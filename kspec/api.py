@@ -165,7 +165,7 @@ class Loaded:
             search_also(self.compiled.folders)
 
     def _located(self) -> Any:
-        from kspec.spec.source import placing
+        from kspec.spec.places import placing
 
         return placing(self.compiled.source)
 

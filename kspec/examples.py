@@ -92,7 +92,8 @@ def example(name: str) -> Example:
     data = load(path, path.name, Project(folder)).data
     custom = data.get("custom", [])
     packages = [module.partition(".")[0] for module in ([custom] if isinstance(custom, str) else custom)]
-    beside = {(folder / file).parent / "README.md" for file in files} - {folder / "README.md"}
+    places = {(folder / file).parent for file in files} - {folder}
+    beside = {place / text for place in places for text in ("README.md", "LICENSES.md")}
     notes = tuple(sorted(file.relative_to(folder).as_posix() for file in beside if file.is_file()))
     trains = bool(data.get("data")) and bool(data.get("compile"))
     return Example(name, sentence(name), folder, files, notes, tuple(dict.fromkeys(packages)), trains)

@@ -17,8 +17,8 @@ from kspec.model.objects import custom, factory, make
 from kspec.model.private import operation_of, rename, tensor_name
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
+from kspec.spec.places import placing
 from kspec.spec.schema import Spec
-from kspec.spec.source import placing
 
 
 class Abstract(NamedTuple):

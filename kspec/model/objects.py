@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,6 +13,8 @@ from kspec import catalog
 from kspec.diagnostics import Problem, SpecError
 from kspec.model.backend import load_keras
 from kspec.spec.objects import Object
+
+_CALLED_BY_KERAS = frozenset({"losses", "metrics", "activations", "initializers", "regularizers", "constraints"})
 
 
 def keras_class(kind: str, name: str) -> Callable[..., Any]:
@@ -27,8 +30,10 @@ def keras_class(kind: str, name: str) -> Callable[..., Any]:
 def make(value: Any) -> Any:
     """A Keras object from an Object; anything else is data, with the Objects inside made."""
     if isinstance(value, Object):
-        args = {key: make(item) for key, item in value.args.items()}
-        return factory(value)(**args)
+        made = factory(value)
+        if inspect.isfunction(made) and not value.args and value.kind in _CALLED_BY_KERAS:
+            return made  # a function of one's own is the loss (metric …) itself
+        return made(**{key: make(item) for key, item in value.args.items()})
     if isinstance(value, (list, tuple)):
         return [make(item) for item in value]
     if isinstance(value, dict):

@@ -14,8 +14,8 @@ from kspec.spec.steps import Expanded, Nested, Step
 if TYPE_CHECKING:
     from kspec.spec.graph import Graph
     from kspec.spec.objects import Checker
+    from kspec.spec.places import Source
     from kspec.spec.schema import Spec
-    from kspec.spec.source import Source
 
 WEIGHTS = (".weights.h5", ".keras", ".npz", ".npy")
 

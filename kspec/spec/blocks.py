@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kspec.diagnostics import Route, listing, suggestion
-from kspec.spec.graph import Ref
+from kspec.diagnostics import Route, listing, nearest, suggestion
+from kspec.spec.expressions import WRONG
+from kspec.spec.graph import Ref, indexed
 from kspec.spec.objects import shown
+from kspec.spec.stepform import WORDS, refuse
 from kspec.spec.steps import UNKNOWN, Nested, Shared, Step, Unknown
 from kspec.spec.variables import resolve_variables
-from kspec.spec.walk import Context, Here, Scope, Use, Walk
+from kspec.spec.walk import Context, Here, Scope, Use, Walk, name_problem
 
 MAX_DEPTH = 50
 KEYS = ("vars", "inputs", "outputs", "layers", "nested")
@@ -23,17 +25,18 @@ def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
         chain = " → ".join((*context.blocks, block))
         walk.wrong("block-recursion", f"a block cannot use itself: {chain}", here.route, context, at="key")
         return None
+    words = _without_words_inside(block, value, words, here, walk)
+    name = walk.name(words, block, here)
     body = _body(block, walk)
     variables = _variables(block, value, here, walk) if body is not None else None
     if body is None or variables is None:
-        return None
+        walk.aliases[name] = UNKNOWN
+        return UNKNOWN
     wires = walk.wires(words, here)
-    name = walk.name(words, block, here)
     if body.get("nested") is True:
         return _nest(Use(block, variables, ""), name, wires, words, here, walk)
-    if "weights" in words:
-        message, help = f"`weights` needs one layer, and `{block}` is several", "make the block `nested: true`"
-        walk.wrong("misplaced-word", message, here.beside("weights"), context, help, "key")
+    message = f"`{{word}}` needs one layer, and `{block}` is several"
+    words = refuse(words, ("call", "weights"), here, walk, message, "make the block `nested: true`")
     inner = context._replace(
         trainable=words.get("trainable", context.trainable),
         dtype=words.get("dtype", context.dtype),
@@ -41,23 +44,39 @@ def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
     )
     if context.shares is not None:
         inner = inner._replace(shares=context.shares + name[len(context.scope.prefix) :] + ".")
-    return _inline(Use(block, variables, f"{name}."), name, wires, here._replace(context=inner), walk)
+    return _inline(Use(block, variables, f"{name}."), name, wires, inner, here, walk)
+
+
+def _without_words_inside(
+    block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
+) -> Mapping[str, Any]:
+    """kspec's words that stand among a block's variables are noted, and known for what they say of wiring and name."""
+    body = walk.blocks[block]
+    variables = body.get("vars") if isinstance(body, dict) else None
+    inside = [key for key in value if key in WORDS and key not in (variables or ())] if isinstance(value, dict) else []
+    for word in inside:
+        message = f"`{word}` stands inside {block}; it is kspec's word and stands beside it"
+        help = f"indent it like `{block}`, without the dash"
+        walk.wrong("misplaced-word", message, (*here.route, word), here.context, help, "key")
+    if "from" in inside:
+        words = {**words, "from": UNKNOWN}
+    return {"name": value["name"], **words} if "name" in inside else words
 
 
 def call_again(used: Use, name: str, wires: Any, here: Here, walk: Walk) -> Any:
     """An earlier use of a block once more, with the same layers."""
     context = here.context._replace(shares=used.prefix, uses=(*here.context.uses, here.route))
-    return _inline(used._replace(prefix=f"{name}."), name, wires, here._replace(context=context), walk)
+    return _inline(used._replace(prefix=f"{name}."), name, wires, context, here, walk)
 
 
-def _inline(used: Use, name: str, wires: Any, here: Here, walk: Walk) -> Any:
-    """The block's steps in place, named after the use."""
-    context, block = here.context, used.block
+def _inline(used: Use, name: str, wires: Any, context: Context, here: Here, walk: Walk) -> Any:
+    """The block's steps in place, named after the use; `context` is theirs but for the scope."""
+    block = used.block
     context.scope.uses[name] = used._replace(prefix=context.shares or used.prefix)
     scope = Scope(used.prefix, used.variables, context.scope.taken)
     inputs = _inputs(block, wires, scope, here, walk)
     inner = context._replace(scope=scope, blocks=(*context.blocks, block))
-    result = _outputs(block, _steps(block, inputs, inner, walk), used.prefix, walk)
+    result = _outputs(block, _steps(block, inputs, inner, walk), scope, walk)
     walk.aliases[name] = result
     if isinstance(result, dict):
         walk.aliases.update((f"{name}.{key}", item) for key, item in result.items())
@@ -70,14 +89,12 @@ def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here
     context, block = here.context, used.block
     names = _input_names(block, walk)
     inner = walk.inside()
-    inner.total = walk.total
     scope = Scope("", used.variables, dict.fromkeys(names, ("blocks", block, "inputs")))
     # `trainable` freezes the nested model itself; a policy is its layers'
     policy = words.get("dtype", context.dtype)
     below = Context(scope, (*context.uses, here.route), None, policy, None, (*context.blocks, block))
     last = _steps(block, {key: Ref(key) for key in names}, below, inner)
-    outputs = _outputs(block, last, "", inner)
-    walk.total = inner.total
+    outputs = _outputs(block, last, scope, inner)
     operation: Any = Nested(block, names, tuple(inner.steps), inner.aliases, outputs)
     if context.shares is not None:
         operation = Shared(context.shares + name[len(context.scope.prefix) :])
@@ -91,7 +108,22 @@ def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here
     return Ref(name)
 
 
+def look(block: str, walk: Walk) -> tuple[Nested, ...]:
+    """A block that nobody uses, so that its mistakes are found: variables that a use would give are not known."""
+    variables = _own(block, walk) if _body(block, walk) is not None else None
+    if variables is None:
+        return ()
+    resolved = resolve_variables(variables, set(), walk.variables, ("blocks", block, "vars"), walk.checker)
+    values = {name: WRONG if name in variables else value for name, value in resolved.items()}
+    names = _input_names(block, walk)
+    inner = walk.inside()
+    scope = Scope("", values, dict.fromkeys(names, ("blocks", block, "inputs")))
+    last = _steps(block, {key: Ref(key) for key in names}, Context(scope, blocks=(block,)), inner)
+    return (Nested(block, names, tuple(inner.steps), inner.aliases, _outputs(block, last, scope, inner)),)
+
+
 def _steps(block: str, inputs: Mapping[str, Any], context: Context, walk: Walk) -> Any:
+    walk.tally.used.add(block)
     start = next(iter(inputs.values())) if len(inputs) == 1 else None
     return walk.chain(walk.blocks[block]["layers"], ("blocks", block, "layers"), start, context)
 
@@ -120,46 +152,67 @@ def _body(block: str, walk: Walk) -> dict[str, Any] | None:
     return body
 
 
+def _own(block: str, walk: Walk) -> dict[str, Any] | None:
+    """The block's variables with their defaults."""
+    defaults = walk.blocks[block].get("vars") or {}
+    if not isinstance(defaults, dict):
+        walk.once("wrong-type", f"`vars` is a mapping, not {shown(defaults)}", ("blocks", block, "vars"))
+        return None
+    return defaults
+
+
 def _variables(block: str, value: Any, here: Here, walk: Walk) -> dict[str, Any] | None:
     """The block's variables: the caller's values over its own defaults, over the spec's variables."""
-    defaults = walk.blocks[block].get("vars") or {}
-    base: Route = ("blocks", block, "vars")
-    if not isinstance(defaults, dict):
-        walk.once("wrong-type", f"`vars` is a mapping, not {shown(defaults)}", base)
-        return None
+    defaults = _own(block, walk)
     given = walk.filled(value, here.route, here.context)
-    if given is UNKNOWN:
+    if defaults is None or given is UNKNOWN:
         return None
     if given is not None and not isinstance(given, dict):
         if not defaults:
             walk.wrong("wrong-value", f"the block `{block}` has no variables", here.route, here.context)
             return None
+        if isinstance(given, list) and given and all(isinstance(item, dict) and len(item) == 1 for item in given):
+            pairs = ", ".join(f"{key}: …" for item in given for key in item)
+            message, help = f"the variables of `{block}` are a mapping, not a list", f"write `{{{pairs}}}`"
+            walk.wrong("wrong-type", message, here.route, here.context, help)
+            return None
         given = {next(iter(defaults)): given}
     given = given or {}
-    for key in given:
-        if key not in defaults:
+    strange = [key for key in given if key not in defaults]
+    for key in strange:
+        if key not in WORDS:
             help = suggestion(key, defaults, f"its variables: {listing(defaults)}" if defaults else "it has none")
             message = f"the block `{block}` has no variable `{key}`"
             walk.wrong("unknown-argument", message, (*here.route, key), here.context, help, "key")
+    meant = {nearest(key, defaults) for key in strange}  # what is misspelled is not missing too
     missing = [key for key, default in defaults.items() if default is None and given.get(key) is None]
-    if missing:
+    if missing and not meant.issuperset(missing):
         help = f"write `{block}: {{{', '.join(f'{key}: …' for key in missing)}}}`"
         message = f"the block `{block}` needs {listing(missing)}"
         walk.wrong("missing-variable", message, here.route, here.context, help, "key")
+    if missing:
         return None
+    base: Route = ("blocks", block, "vars")
     return resolve_variables({**defaults, **given}, set(given), walk.variables, base, walk.checker)
 
 
 def _input_names(block: str, walk: Walk) -> tuple[str, ...]:
-    names = walk.blocks[block].get("inputs")
-    if names is None:
+    given = walk.blocks[block].get("inputs")
+    if given is None:
         return ("input",)
-    if isinstance(names, str):
-        return (names,)
-    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
-        return tuple(names)
-    walk.once("wrong-type", "a block's `inputs` is a list of names", ("blocks", block, "inputs"))
-    return ("input",)
+    route: Route = ("blocks", block, "inputs")
+    names = [given] if isinstance(given, str) else given
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        walk.once("wrong-type", "a block's `inputs` is a list of names", route)
+        return ("input",)
+    for index, name in enumerate(names):
+        place = (*route, index) if names is given else route
+        what = None if names == ["input"] else name_problem(name)
+        if what is not None:
+            walk.once("wrong-value", what[0], place, what[1])
+        elif name in names[:index]:
+            walk.once("duplicate-name", f"the block's input `{name}` is listed twice", place, "keep one of them")
+    return tuple(dict.fromkeys(names))
 
 
 def _inputs(block: str, wires: Any, scope: Scope, here: Here, walk: Walk) -> dict[str, Any]:
@@ -189,17 +242,32 @@ def _inputs(block: str, wires: Any, scope: Scope, here: Here, walk: Walk) -> dic
     return values
 
 
-def _outputs(block: str, last: Any, prefix: str, walk: Walk) -> Any:
+def _outputs(block: str, last: Any, scope: Scope, walk: Walk) -> Any:
     """The block's result: its last step, or what `outputs` names."""
     outputs = walk.blocks[block].get("outputs")
     if outputs is None:
         return last
+    route: Route = ("blocks", block, "outputs")
     if isinstance(outputs, str):
-        return Ref(prefix + outputs)
+        return _output(outputs, route, scope, walk)
     if isinstance(outputs, list) and outputs and all(isinstance(name, str) for name in outputs):
-        return {name: Ref(prefix + name) for name in outputs} if len(outputs) > 1 else Ref(prefix + outputs[0])
+        found = {name: _output(name, (*route, index), scope, walk) for index, name in enumerate(outputs)}
+        return found if len(found) > 1 else found[outputs[0]]
     if isinstance(outputs, dict) and outputs and all(isinstance(name, str) for name in outputs.values()):
-        return {str(key): Ref(prefix + name) for key, name in outputs.items()}
+        return {str(key): _output(name, (*route, key), scope, walk) for key, name in outputs.items()}
     message = "`outputs` is a name, a list of names, or a mapping to names"
-    walk.once("wrong-type", message, ("blocks", block, "outputs"))
+    walk.once("wrong-type", message, route)
     return last
+
+
+def _output(name: str, route: Route, scope: Scope, walk: Walk) -> Any:
+    """The tensor of one output, which is a step or an input of the block."""
+    full = scope.prefix + name
+    names = (full, indexed(full)[0])
+    if any(each in scope.taken or each in walk.aliases for each in names) or not walk.tally.named:
+        return Ref(full)
+    known = {each for each in (*scope.taken, *walk.aliases) if each.startswith(scope.prefix)}
+    local = sorted(each[len(scope.prefix) :] for each in known)
+    help = suggestion(name, local, f"names here: {listing(local, 8)}")
+    walk.once("unknown-output", f"the block `{route[1]}` has no step `{name}`", route, help)
+    return UNKNOWN

@@ -14,14 +14,16 @@ from typing import Any
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom, schema
 from kspec.spec.expand import expand
+from kspec.spec.expressions import NoValue
 from kspec.spec.graph import Graph
 from kspec.spec.link import link
 from kspec.spec.merge import compose, load
 from kspec.spec.objects import Checker, Registry
+from kspec.spec.places import Source, located
 from kspec.spec.project import Project, find_project
 from kspec.spec.schema import Spec
 from kspec.spec.sets import with_sets
-from kspec.spec.source import Source, located, read
+from kspec.spec.source import read
 from kspec.spec.steps import UNKNOWN, Expanded
 from kspec.spec.variables import put_in, resolve_variables
 
@@ -96,7 +98,8 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     spec = schema.check_objects(spec, checker)
     if broken & _NEEDED:  # steps cannot be read without what defines their words
         raise SpecError(dict.fromkeys(located(source, problems)))
-    expanded = expand(spec, variables, checker)
+    own = {name for name in spec.blocks if source.file_of(("blocks", name)) is source.file}
+    expanded = expand(spec, variables, checker, own)
     around = attach.Surroundings(source, project, stack, partial(_other_graph, project, stack))
     spec, expanded = attach.files(spec, expanded, around, checker)
     graph = link(spec, expanded, checker)
@@ -135,7 +138,7 @@ def filled(data: Any, checker: Checker, broken: set[str]) -> tuple[Any, Mapping[
         else:
             result[key] = value
     if isinstance(given, dict):
-        result["vars"] = variables
+        result["vars"] = {name: None if isinstance(value, NoValue) else value for name, value in variables.items()}
     return result, variables
 
 

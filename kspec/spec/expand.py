@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from kspec import catalog
-from kspec.diagnostics import Route, suggestion
+from kspec.diagnostics import Route, listing, suggestion
 from kspec.spec import blocks, forms, stepform
 from kspec.spec.graph import Ref
-from kspec.spec.objects import Checker, Object, shown
+from kspec.spec.objects import Checker, Known, Object, shown
 from kspec.spec.schema import Spec, dtype
-from kspec.spec.steps import UNKNOWN, Expanded, Step, Unknown
-from kspec.spec.walk import MAX_STEPS, Context, Here, Scope, TooMany, Walk, reserve
+from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
+from kspec.spec.walk import Context, Here, Scope, TooMany, Walk, reserve
 
 FORMS: dict[str, Callable[[Any, Mapping[str, Any], Here, Walk], Any]] = {
     "reuse": forms.reuse,
@@ -24,29 +24,49 @@ FORMS: dict[str, Callable[[Any, Mapping[str, Any], Here, Walk], Any]] = {
 }
 
 
-def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker) -> Expanded:
-    """Flatten a spec's `layers`; problems are the checker's."""
-    walk = _Expansion(spec.blocks, variables, checker)
+def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker, own: Container[str] = ()) -> Expanded:
+    """Flatten a spec's `layers`; problems are the checker's. Of `own` blocks those that no step uses are looked at."""
+    walk = _Expansion(_rightly_named(spec.blocks, checker), variables, checker)
     scope = Scope("", variables, {name: ("inputs", name) for name in spec.inputs})
     # without inputs every wire is unknown: the graph says that one is needed, and nothing follows from it
     only: Any = UNKNOWN if not spec.inputs else Ref(next(iter(spec.inputs))) if len(spec.inputs) == 1 else None
+    last: Any = UNKNOWN
+    unused: list[Nested] = []
+    complete = True
     try:
         last = walk.chain(spec.layers, ("layers",), only, Context(scope))
+        for block in spec.blocks:
+            if block in own and block in walk.blocks and block not in walk.tally.used:
+                unused += blocks.look(block, walk)
     except TooMany:
-        last = UNKNOWN
-    return Expanded(tuple(walk.steps), walk.aliases, last)
+        complete = False
+    tally = walk.tally
+    return Expanded(tuple(walk.steps), walk.aliases, last, tally.left_out, tuple(unused), complete, tally.named)
+
+
+def _rightly_named(blocks: Mapping[str, Any], checker: Checker) -> Mapping[str, Any]:
+    """The blocks without those named like a word of kspec's or a layer of Keras, which are problems."""
+    wrong = {}
+    for name in blocks:
+        if name in FORMS or name in stepform.WORDS:
+            wrong[name] = "a word of kspec"
+        elif (catalog.find("layers", str(name)) or catalog.find("ops", str(name))) is not None:
+            wrong[name] = "a function of Keras" if str(name).startswith("ops.") else "a layer of Keras"
+    for name, what in wrong.items():
+        checker.wrong("wrong-value", f"`{name}` is {what}", ("blocks", name), "give the block another name", "key")
+    return {name: body for name, body in blocks.items() if name not in wrong}
 
 
 class _Expansion(Walk):
     """Walks lists of steps; each operation has its own room."""
 
     def inside(self) -> Walk:
-        return _Expansion(self.blocks, self.variables, self.checker)
+        return _Expansion(self.blocks, self.variables, self.checker, self.tally)
 
     def chain(self, items: Any, route: Route, previous: Any, context: Context) -> Any:
         if not isinstance(items, list):
-            help = "begin each step with `- `"
-            self.wrong("wrong-type", f"expected a list of steps, not {shown(items)}", route, context, help, "key")
+            help, at = "begin each step with `- `", "key" if isinstance(items, dict) else "value"
+            self.wrong("wrong-type", f"expected a list of steps, not {shown(items)}", route, context, help, at)
             return UNKNOWN
         reserve(items, context.scope)
         start = previous
@@ -54,19 +74,25 @@ class _Expansion(Walk):
             previous = self._step(item, (*route, index), previous, start, context)
         return previous
 
+    def branch(self, value: Any, route: Route, previous: Any, context: Context) -> Any:
+        if not isinstance(value, (str, dict)):
+            return self.chain(value, route, previous, context)
+        reserve([value], context.scope)
+        # the place of a bare name is the value itself, to which this route leads
+        return self._step(value, (*route, value) if isinstance(value, str) else route, previous, previous, context)
+
     def _step(self, item: Any, route: Route, previous: Any, start: Any, context: Context) -> Any:
         """Flatten one step; the tensor it gives, or the one before it where `when` leaves it out."""
-        self.total += 1
-        if self.total > MAX_STEPS:
-            raise self.too_many(route, context)
+        self.count(route, context)
         form = stepform.read(item, route, self, context)
         if form is None:
-            return UNKNOWN
+            return self.lost(item, route, context) if isinstance(item, dict) else UNKNOWN
         key, value, given = form
         words: dict[str, Any] | None = given
         if given:
             words = stepform.words(given, route, self, context)
             if words is None:
+                self._leave_out(given, route, context)
                 return previous
         assert words is not None
         here = Here((*route, key) if isinstance(item, dict) else route, previous, start, context)
@@ -76,13 +102,20 @@ class _Expansion(Walk):
             result = blocks.use(key, value, words, here, self)
         else:
             result = self.layer(key, value, words, here)
-        return UNKNOWN if result is None else result
+        return self.lost(words, route, context) if result is None else result
+
+    def _leave_out(self, words: Mapping[str, Any], route: Route, context: Context) -> None:
+        """Remember the names of a step that is not there."""
+        name = words.get("name")
+        for each in name if isinstance(name, list) else [name]:
+            if isinstance(each, str):
+                self.tally.left_out[context.scope.prefix + each] = (*route, "when")
 
     def layer(self, key: str, value: Any, words: Mapping[str, Any], here: Here) -> Any:
         """A call of a Keras layer, a keras.ops function or a custom layer."""
         context = here.context
         operation = self._operation(key, value, here)
-        if operation is not None and operation.kind != "ops":
+        if operation is not None:
             words = self._own_words(operation, words, here)
         outputs = words["name"] if isinstance(words.get("name"), list) else None
         name = self.name({} if outputs else words, key.rsplit(".", 1)[-1], here)
@@ -93,7 +126,8 @@ class _Expansion(Walk):
             else:
                 self.wrong("wrong-type", "names of outputs are texts", route, context)
         if operation is None and "from" not in words:
-            return Unknown(name)
+            self.aliases[name] = UNKNOWN
+            return UNKNOWN
         wires = self.wires(words, here)
         made: Any = UNKNOWN if operation is None else operation
         self.steps.append(
@@ -108,6 +142,7 @@ class _Expansion(Walk):
                 here.route,
                 context.uses,
                 context.scope.prefix,
+                len(outputs or ()),
             )
         )
         return [Ref(name, index) for index in range(len(outputs))] if outputs else Ref(name)
@@ -115,13 +150,16 @@ class _Expansion(Walk):
     def _operation(self, key: str, value: Any, here: Here) -> Object | None:
         """The checked Object of an operation; None, with problems noted, where it is wrong."""
         kind = "ops" if key.startswith("ops.") else "layers"
-        if self.checker.registry.find(kind, key) is None:
+        known = self.checker.registry.find(kind, key)
+        if known is None:
             self._unknown(key, here)
             return None
         if value is not None:
             value = self.filled(value, here.route, here.context)
             if value is UNKNOWN:
                 return None
+        if kind == "ops" and value is not None and not known.entry.jax and _tensors_inside(known, value, here, self):
+            return None
         problems = self.checker.problems
         before = len(problems)
         found = self.checker.operation(kind, key, value, here.route)
@@ -131,6 +169,9 @@ class _Expansion(Walk):
 
     def _own_words(self, operation: Object, words: Mapping[str, Any], here: Here) -> Mapping[str, Any]:
         """Keras's own `name`, `dtype` and `trainable` inside the operation, moved beside it."""
+        if operation.kind == "ops":
+            message, help = f"`{{word}}` means nothing beside {operation.name}", "a function has no weights of its own"
+            return stepform.refuse(words, ("trainable", "dtype", "weights"), here, self, message, help)
         for word in ("name", "dtype", "trainable"):
             if word not in operation.args:
                 continue
@@ -141,7 +182,7 @@ class _Expansion(Walk):
                 self.wrong("misplaced-word", message, route, here.context, "keep one", "key")
             elif value is not None:
                 words = {**words, word: value}
-                if word == "dtype":
+                if word == "dtype" and isinstance(value, str):
                     dtype(value, route, self.checker)
         return words
 
@@ -156,3 +197,25 @@ class _Expansion(Walk):
             help = f"did you mean `ops.{key}`?"
         message = f"there is no layer, function or block `{key}`"
         self.wrong("unknown-operation", message, here.route, here.context, help, "key")
+
+
+def _tensors_inside(known: Known, value: Any, here: Here, walk: Walk) -> bool:
+    """Whether tensors of a function stand among its arguments; they belong in `from`."""
+    tensors = [argument for argument in known.entry.call if argument.tensor is not None]
+    names = [argument.name for argument in tensors]
+    name, route, at = known.entry.name, here.route, "value"
+    if isinstance(value, dict):
+        inside = {key: item for key, item in value.items() if key in names and key not in known.parameters}
+        if not inside:
+            return False
+        needed = [argument.name for argument in tensors if argument.required or argument.name in inside]
+        wires = "{" + ", ".join(f"{key}: {inside.get(key, 'previous')}" for key in needed) + "}"
+        names, route, at = list(inside), (*route, next(iter(inside))), "key"
+    elif known.first or len(tensors) < 2 or not isinstance(value, (int, float, str)):
+        return False
+    else:
+        wires = f"[previous, {value}]"
+    are = "is a tensor" if len(names) == 1 else "are tensors"
+    message = f"{listing(names)} of {name} {are}, and tensors stand in `from`"
+    walk.wrong("misplaced-word", message, route, here.context, f"write beside it `from: {wires}`", at)
+    return True

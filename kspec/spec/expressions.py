@@ -11,6 +11,7 @@ import functools
 import math
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ MAX_LENGTH = 1_000
 MAX_NODES = 200
 MAX_INT = 10**30
 MAX_ITEMS = 10_000
+"""Items of a list or a mapping, those inside counted too, and characters of a text."""
 
 _TOKEN = re.compile(r"\$(\$|[A-Za-z_][A-Za-z_0-9]*|\(|\{|)")
 
@@ -30,6 +32,24 @@ class ExpressionError(Exception):
     def __init__(self, code: str, message: str, help: str = "") -> None:
         super().__init__(message)
         self.code, self.message, self.help = code, message, help
+
+
+class Unresolved(ExpressionError):
+    """A variable is used whose own definition is wrong, and reported: there is nothing more to say."""
+
+    def __init__(self) -> None:
+        super().__init__("", "")
+
+
+class NoValue(NamedTuple):
+    """In place of a variable's value: it has none, because it still has to be given or because its own definition is
+    wrong."""
+
+    is_wrong: bool
+
+
+TO_BE_GIVEN = NoValue(False)
+WRONG = NoValue(True)
 
 
 class Variable(NamedTuple):
@@ -53,7 +73,26 @@ def substitute(text: str, variables: Mapping[str, Any]) -> Any:
     parts = parse(text)
     if len(parts) == 1 and not isinstance(parts[0], str):
         return _value(parts[0], variables)
-    return "".join(part if isinstance(part, str) else _printed(_value(part, variables)) for part in parts)
+    pieces: list[str] = []
+    length = 0
+    for part in parts:
+        pieces.append(part if isinstance(part, str) else _printed(_value(part, variables)))
+        length += len(pieces[-1])
+        if length > MAX_ITEMS:
+            raise ExpressionError("expression", f"`{_short(text)}` gives more than {MAX_ITEMS:,} characters")
+    return "".join(pieces)
+
+
+def size(value: Any, limit: int) -> int:
+    """How many values a value holds, itself counted; counting stops beyond `limit`."""
+    count, waiting = 0, [value]
+    while waiting and count <= limit:
+        item = waiting.pop()
+        count += 1
+        if isinstance(item, (list, dict)):
+            count += max(0, len(item) - limit)
+            waiting.extend(item.values() if isinstance(item, dict) else item)
+    return count
 
 
 @functools.lru_cache(maxsize=4096)
@@ -132,7 +171,9 @@ def _formula(text: str) -> Formula:
     if len(text) > MAX_LENGTH:
         raise ExpressionError("expression", f"an expression of {len(text):,} characters", f"at most {MAX_LENGTH:,}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():  # Python's own remarks on odd spelling, as of `1if x`
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         message = f"`$({_short(text)})` is not an expression"
         raise ExpressionError("expression", message, _OFFERED) from None
@@ -153,6 +194,10 @@ def _printed(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def _pointed(value: Any) -> str:
+    return f"the text `{_short(value)}`" if isinstance(value, str) else _short(_printed(value))
 
 
 def _value(part: Variable | Formula, variables: Mapping[str, Any]) -> Any:
@@ -183,7 +228,12 @@ def _lookup(name: str, variables: Mapping[str, Any]) -> Any:
         known = list(variables)
         help = suggestion(name, known, f"variables here: {listing(known)}" if known else "define it under `vars`")
         raise ExpressionError("unknown-variable", f"there is no variable `{name}`", help)
-    return variables[name]
+    value = variables[name]
+    if value.__class__ is NoValue:
+        if value.is_wrong:
+            raise Unresolved
+        raise ExpressionError("missing-variable", f"the variable `{name}` has no value", f"give it: `--set {name}=…`")
+    return value
 
 
 def _evaluate(node: Any, variables: Mapping[str, Any]) -> Any:
@@ -207,8 +257,8 @@ def _binary(node: ast.BinOp, variables: Mapping[str, Any]) -> Any:
     numbers = _is_number(left) and _is_number(right)
     added = isinstance(node.op, ast.Add) and type(left) is type(right) and isinstance(left, (str, list))
     if not (numbers or added):
-        what = f"{_printed(left)!s} and {_printed(right)!s}"
-        raise ExpressionError("expression", f"arithmetic needs two numbers, not {_short(what)}")
+        what = f"{_pointed(left)} and {_pointed(right)}"
+        raise ExpressionError("expression", f"arithmetic needs two numbers, not {what}")
     if isinstance(node.op, ast.Pow) and (abs(right) > 100 or abs(left) > 10**9):
         raise ExpressionError("expression", f"{left} ** {right} is too large")
     return _bounded(_OPERATORS[type(node.op)](left, right))
@@ -219,7 +269,7 @@ def _unary(node: ast.UnaryOp, variables: Mapping[str, Any]) -> Any:
     if isinstance(node.op, ast.Not):
         return not value
     if not _is_number(value):
-        raise ExpressionError("expression", f"a sign needs a number, not {_short(_printed(value))}")
+        raise ExpressionError("expression", f"a sign needs a number, not {_pointed(value)}")
     return -value if isinstance(node.op, ast.USub) else +value
 
 
@@ -274,6 +324,12 @@ def _range(*bounds: Any) -> list[int]:
     return list(numbers)
 
 
+def _round(number: Any, digits: Any = None) -> Any:
+    if digits is not None and abs(digits) > 30:
+        raise ExpressionError("expression", f"round takes at most 30 digits, not {_short(_printed(digits))}")
+    return round(number, digits)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float))
 
@@ -296,7 +352,7 @@ _YAML_WORDS = {"true": True, "false": False, "null": None}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
-    "round": round,
+    "round": _round,
     "int": int,
     "float": float,
     "len": len,

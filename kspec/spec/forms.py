@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kspec.diagnostics import Route, suggestion
 from kspec.spec.blocks import call_again
+from kspec.spec.expressions import WRONG
 from kspec.spec.graph import Ref, Saved
 from kspec.spec.objects import shown
 from kspec.spec.stepform import refuse
@@ -24,17 +25,13 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
         walk.wrong("wrong-type", f"`reuse` is the name of a step, not {shown(target)}", here.route, here.context)
         return None
     message = f"`{{word}}` belongs to the layer, which `{target}` makes"
-    refuse(words, ("trainable", "dtype", "weights"), here, walk, message, f"write it at `{target}`")
+    words = refuse(words, ("trainable", "dtype", "weights"), here, walk, message, f"write it at `{target}`")
     scope = here.context.scope
     full = scope.prefix + target
-    made = scope.taken.get(full)
-    if made is None or made[:1] == ("inputs",) or full in scope.tensors:
-        layers = {name: route for name, route in scope.taken.items() if name not in scope.tensors}
-        known = [name[len(scope.prefix) :] for name, route in layers.items() if route[:1] != ("inputs",)]
-        named = f"`{target}` names a tensor, not a layer or a block use"
-        message = named if full in scope.tensors else f"there is no earlier layer or block use `{target}`"
-        walk.wrong("unknown-name", message, here.route, here.context, suggestion(target, known))
+    if not _is_made(target, here, walk):
         return None
+    if walk.aliases.get(full) is UNKNOWN:
+        return walk.lost(words, here.route, here.context)
     wires = walk.wires(words, here)
     name = walk.name(words, target, here)
     if full in scope.uses:
@@ -43,11 +40,37 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     return Ref(name)
 
 
+def _is_made(target: str, here: Here, walk: Walk) -> bool:
+    """Whether an earlier step made the layer (or the block use) that `reuse` names."""
+    scope = here.context.scope
+    full = scope.prefix + target
+    made = scope.taken.get(full)
+    if full in scope.tensors:
+        message, help = f"`{target}` names a tensor, not a layer or a block use", ""
+    elif made is not None and made[:1] == ("inputs",):
+        message, help = f"`{target}` is an input, not a layer or a block use", ""
+    elif made is not None:
+        return True
+    elif target in scope.reserved:
+        message, help = f"`{target}` is made further down", "`reuse` comes after what it calls again"
+    else:
+        layers = [name for name, route in scope.taken.items() if name not in scope.tensors and route[:1] != ("inputs",)]
+        message = f"there is no earlier layer or block use `{target}`"
+        help = suggestion(target, [name[len(scope.prefix) :] for name in layers if name.startswith(scope.prefix)])
+    walk.wrong("unknown-name", message, here.route, here.context, help)
+    return False
+
+
 def repeat(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     """A chain several times over, with a variable that walks."""
     if "layers" not in words:
-        help = "write `layers: [ … ]` beside `repeat`"
-        walk.wrong("missing-key", "`repeat` needs `layers`", here.route, here.context, help, "key")
+        if isinstance(value, dict) and "layers" in value:
+            help = "indent it like `repeat`, without the dash"
+            message = "`layers` stands inside `repeat`, and belongs beside it"
+            walk.wrong("misplaced-word", message, (*here.route, "layers"), here.context, help, "key")
+        else:
+            help = "write `layers: [ … ]` beside `repeat`"
+            walk.wrong("missing-key", "`repeat` needs `layers`", here.route, here.context, help, "key")
         return None
     variable, items = _copies(value, here, walk)
     previous = walk.start(words, here)
@@ -58,38 +81,58 @@ def repeat(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
         if variable is not None:
             scope.variables = {**saved, variable: item}
         uses = (*here.context.uses, (*here.route, index))
+        walk.count(here.route, here.context)
         previous = walk.chain(words["layers"], here.beside("layers"), previous, inner._replace(uses=uses))
     scope.variables = saved
     return _named(words, previous, here, walk)
 
 
-def _copies(value: Any, here: Here, walk: Walk) -> tuple[str | None, list[Any]]:
+_ONE = (WRONG,)
+"""A copy for the sake of the mistakes in it, where it is not known how many there are."""
+
+
+def _copies(value: Any, here: Here, walk: Walk) -> tuple[str | None, Sequence[Any]]:
     """The walking variable and its values: ``12``, ``{i: 12}``, ``{filters: [64, 128]}``."""
-    value = walk.filled(value, here.route, here.context)
-    route, variable = here.route, None
+    variable = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else None
+    if variable is not None and not str(variable).isidentifier():
+        help = "a variable's name has letters, digits and `_`: `{i: 12}`"
+        message = f"`{variable}` cannot be a variable's name"
+        walk.wrong("wrong-value", message, (*here.route, variable), here.context, help, "key")
+        walk.tally.named = False
+        return None, ()
+    items = _walked(walk.filled(value, here.route, here.context), variable, here, walk)
+    if items is _ONE:
+        walk.tally.named = False
+    return variable, items
+
+
+def _walked(value: Any, variable: str | None, here: Here, walk: Walk) -> Sequence[Any]:
+    """The values that a repeat's variable takes."""
+    if value is UNKNOWN:
+        return _ONE
+    route = here.route
     if isinstance(value, dict):
-        if len(value) != 1 or not str(next(iter(value))).isidentifier():
+        if variable is None:
             help = "write `{i: 12}` or `{filters: [64, 128]}`"
-            walk.wrong("wrong-value", "`repeat` has one variable", route, here.context, help)
-            return None, []
-        ((variable, value),) = value.items()
-        route = (*route, variable)
+            walk.wrong("wrong-value", f"`repeat` has one variable, not {len(value)}", route, here.context, help)
+            walk.tally.named = False
+            return ()
+        value, route = value[variable], (*route, variable)
     if isinstance(value, list) and variable is not None:
-        return variable, value
+        return value
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        if value is not UNKNOWN:
-            help = "write a count, `{i: 12}` or `{filters: [64, 128]}`"
-            walk.wrong("wrong-type", f"`repeat` is a count, not {shown(value)}", route, here.context, help)
-        return None, []
+        help = "write a count, `{i: 12}` or `{filters: [64, 128]}`"
+        walk.wrong("wrong-type", f"`repeat` is a count, not {shown(value)}", route, here.context, help)
+        return _ONE
     if value > MAX_STEPS:
         raise walk.too_many(route, here.context)
-    return variable, list(range(value))
+    return range(value)
 
 
 def residual(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     """A chain and its input, added (or merged otherwise)."""
     begin = walk.start(words, here)
-    end = walk.chain(_as_chain(value), here.route, begin, inherit(words, here.context))
+    end = walk.branch(value, here.route, begin, inherit(words, here.context))
     return _merged(words, "Add", [end, begin], here, walk)
 
 
@@ -99,13 +142,16 @@ def parallel(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> An
     inner = inherit(words, here.context)
     if not isinstance(value, (list, dict)) or not value:
         help = "`parallel: [[…], […]]`, or a mapping that names the chains"
-        walk.wrong("wrong-type", f"`parallel` is a list of chains, not {shown(value)}", here.route, here.context, help)
+        message = f"`parallel` is a list of chains, not {shown(value)}"
+        if value in ([], {}):
+            message = "`parallel` has no chains"
+        walk.wrong("wrong-type", message, here.route, here.context, help)
         return None
     ends = []
     for key, branch in value.items() if isinstance(value, dict) else enumerate(value):
-        end = walk.chain(_as_chain(branch), (*here.route, key), begin, inner)
+        end = walk.branch(branch, (*here.route, key), begin, inner)
         if isinstance(value, dict):
-            walk.alias(str(key), end, (*here.route, key), here.context)
+            walk.alias(str(key), end, (*here.route, key), here.context, "key")
         ends.append(end)
     if "merge" not in words:
         return _named(words, ends, here, walk)
@@ -116,11 +162,10 @@ def _merged(words: Mapping[str, Any], default: Any, ends: list[Any], here: Here,
     """The layer that joins chains: `merge`, or `default`."""
     value = words.get("merge", default)
     beside = here.beside("merge")
-    place: Route = beside if "merge" in words else here.route
     key, args = value, None
     if isinstance(value, dict) and len(value) == 1:
         ((key, args),) = value.items()
-        place = (*beside, key)
+    place: Route = (*beside, key) if "merge" in words else here.route
     if not isinstance(key, str):
         help = "`merge: Multiply`, or `merge: {Concatenate: {axis: 1}}`"
         walk.wrong("wrong-type", f"`merge` is a layer, not {shown(value)}", beside, here.context, help)
@@ -189,7 +234,3 @@ def _named(words: Mapping[str, Any], value: Any, here: Here, walk: Walk) -> Any:
     if isinstance(name, str):
         walk.alias(name, value, here.beside("name"), here.context)
     return value
-
-
-def _as_chain(value: Any) -> Any:
-    return [value] if isinstance(value, (str, dict)) else value

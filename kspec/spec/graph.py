@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
 from kspec.spec.objects import Object
-from kspec.spec.source import Source
+from kspec.spec.places import Source
 
 
 class Ref(NamedTuple):
@@ -57,6 +57,8 @@ class Node(NamedTuple):
     call: Mapping[str, Any]
     route: Route
     uses: tuple[Route, ...]
+    names: int = 0
+    """How many of its outputs a list in `name` names."""
 
 
 class Graph(NamedTuple):
@@ -76,8 +78,8 @@ class Graph(NamedTuple):
     def cut(self, output: str) -> Graph | None:
         """The graph up to one step's output; None where there is no such step."""
         by_name = {node.name: node for node in self.nodes}
-        head, _, tail = output.rpartition(".")
-        ref = Ref(output) if output in by_name else Ref(head, int(tail)) if head in by_name and tail.isdigit() else None
+        head, index = indexed(output)
+        ref = Ref(output) if output in by_name else Ref(head, index) if head in by_name else None
         if ref is None:
             return None
         needed = {ref.name}
@@ -105,6 +107,14 @@ class Graph(NamedTuple):
         if isinstance(self.outputs, dict):
             return tuple(self.outputs.values())
         return tuple(ref for _, ref in self.outputs)
+
+
+def indexed(name: str) -> tuple[str, int]:
+    """`lstm.1` as a step's name and the place of its output; an empty name for anything else."""
+    head, dot, tail = name.rpartition(".")
+    if dot and tail.isascii() and tail.isdigit() and len(tail) < 5:
+        return head, int(tail)
+    return "", 0
 
 
 def refs(node: Node) -> list[Ref]:

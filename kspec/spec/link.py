@@ -6,32 +6,40 @@ made before it is used.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import Problem, Route, listing, suggestion
-from kspec.spec.graph import Graph, Input, Layer, Node, Ref
-from kspec.spec.objects import Object
+from kspec.diagnostics import Note, Problem, Route, listing, suggestion
+from kspec.spec.calling import Caller
+from kspec.spec.graph import Graph, Input, Layer, Node, Ref, indexed
 from kspec.spec.order import ordered
-from kspec.spec.steps import Expanded, Nested, Shared, Step, Unknown
+from kspec.spec.steps import UNKNOWN, Expanded, Nested, Shared, Step, Unknown
+from kspec.spec.walk import MAX_PROBLEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from kspec.catalog import Argument, Entry
     from kspec.spec.objects import Checker
     from kspec.spec.schema import Spec
+
+MAX_CANDIDATES = 2_000
+"""Names among which the one that was meant is looked for."""
 
 
 def link(spec: Spec, expanded: Expanded, checker: Checker) -> Graph | None:
     """The graph of a spec's flat steps; None where its wiring is wrong."""
+    if not expanded.complete:
+        return None
     inputs = tuple(
         Input(name, given.model_dump(exclude_none=True, exclude_defaults=True), ("inputs", name))
         for name, given in spec.inputs.items()
     )
+    for block in expanded.unused:
+        _Linker(block.aliases, _inner_inputs(block), checker, expanded).nodes(block.steps)
     if spec.is_library:
-        return Graph(spec.name, (), {}, (), {})
-    linker = _Linker(expanded.aliases, {given.name: given.route for given in inputs}, checker)
-    if not inputs:
+        return None if checker.problems else Graph(spec.name, (), {}, (), {})
+    linker = _Linker(expanded.aliases, {given.name: given.route for given in inputs}, checker, expanded)
+    if not inputs and not any(_is_about_inputs(problem) for problem in checker.problems):
         checker.wrong("missing-key", "a spec needs at least one input", ("inputs",), "inputs: {x: 64}")
     nodes, layers = linker.nodes(expanded.steps)
     outputs = _outputs(spec, expanded, linker)
@@ -40,31 +48,46 @@ def link(spec: Spec, expanded: Expanded, checker: Checker) -> Graph | None:
     return Graph(spec.name, inputs, layers, ordered(nodes, linker.inputs, checker), outputs)
 
 
+def _is_about_inputs(problem: Problem) -> bool:
+    """Whether a problem says already that the section `inputs` is wrong, or misspelled."""
+    return problem.route[:1] == ("inputs",) or "`inputs`" in problem.help
+
+
+def _inner_inputs(block: Nested) -> dict[str, Route]:
+    return dict.fromkeys(block.inputs, ("blocks", block.block, "inputs"))
+
+
 def _outputs(spec: Spec, expanded: Expanded, linker: _Linker) -> Any:
     """The spec's outputs as Refs; left out, the last step."""
     wanted: Any = spec.outputs
     if wanted is None:
-        last = expanded.last
-        if last is None and not isinstance(last, Unknown):
-            linker.wrong("missing-key", "a spec without steps needs `outputs`", (), "add `outputs:`")
+        if not expanded.steps and not linker.checker.problems:
+            left_out = "every step is left out by its `when`"
+            message, help = (left_out, "") if spec.layers else ("a spec needs steps", "layers: [{Dense: 10}]")
+            linker.wrong("missing-key", message, ("layers",), help, "key")
             return None
-        return linker.final(last, ("layers",))
+        return linker.final(expanded.last, ("layers",))
     if isinstance(wanted, str):
         return linker.output(wanted, ("outputs",))
-    items = wanted.items() if isinstance(wanted, dict) else ((name, name) for name in wanted)
-    keys: Iterable[Any] = wanted if isinstance(wanted, dict) else range(len(wanted))
-    found = [(name, linker.output(target, ("outputs", key))) for (name, target), key in zip(items, keys, strict=True)]
-    if not found:
+    if not wanted:
         linker.wrong("missing-key", "a model needs at least one output", ("outputs",))
-    if any(ref is None for _, ref in found):
-        return None
-    return _collected(found, linker, isinstance(wanted, dict))
+    if isinstance(wanted, dict):
+        named = {key: linker.output(target, ("outputs", key)) for key, target in wanted.items()}
+        return None if None in named.values() else _collected(list(named.items()), linker, True)
+    found: dict[str, Any] = {}
+    for index, name in enumerate(wanted):
+        route: Route = ("outputs", index)
+        if name in found:
+            linker.wrong("duplicate-name", f"the output `{name}` is listed twice", route, "keep one of them")
+        else:
+            found[name] = linker.output(name, route)
+    return None if None in found.values() else _collected(list(found.items()), linker, False)
 
 
 def _collected(found: list[tuple[str, Any]], linker: _Linker, named: bool) -> Any:
     """A list where Keras's names for the outputs are the spec's; a mapping where they would differ."""
     own = [linker.layer_of.get(ref.name) == name and ref.output is None for name, ref in found]
-    if named or not all(own) or len({name for name, _ in found}) < len(found):
+    if named or not all(own):
         return dict(found)
     return found
 
@@ -72,11 +95,15 @@ def _collected(found: list[tuple[str, Any]], linker: _Linker, named: bool) -> An
 class _Linker:
     """Resolves names of one graph."""
 
-    def __init__(self, aliases: Mapping[str, Any], inputs: Mapping[str, Route], checker: Checker) -> None:
-        self.aliases, self.inputs, self.checker = aliases, inputs, checker
+    def __init__(
+        self, aliases: Mapping[str, Any], inputs: Mapping[str, Route], checker: Checker, expanded: Expanded
+    ) -> None:
+        self.aliases, self.inputs, self.checker, self.expanded = aliases, inputs, checker, expanded
         self.wrong = checker.wrong
         self.names: dict[str, Step | None] = dict.fromkeys(inputs)
         self.layer_of: dict[str, str] = {}
+        self.caller = Caller(checker)
+        self.told = 0
 
     # -- nodes -------------------------------------------------------------------------------------------------
 
@@ -87,6 +114,8 @@ class _Linker:
         layers: dict[str, Layer] = {}
         nodes = []
         for step in steps:
+            if len(self.checker.problems) > MAX_PROBLEMS:
+                break
             operation = step.operation
             if operation.__class__ is Unknown:  # a wrong operation, reported: its wires are checked all the same
                 self._resolve(step.wires, step, (*step.route[:-1], "from"))
@@ -114,16 +143,14 @@ class _Linker:
         found: Step | None = step
         while found is not None and isinstance(found.operation, Shared):
             found = self.names.get(found.operation.name)
-        if found is None:
-            self.wrong("unknown-name", f"there is no layer `{step.operation.name}` to reuse", step.route)  # type: ignore[union-attr]
-        return found
+        return found  # the target of a `reuse` that is wrong is reported by then
 
     def _graph(self, step: Step) -> Graph | None:
         """A nested block's own graph."""
         nested = step.operation
         assert isinstance(nested, Nested)
-        routes: dict[str, Route] = dict.fromkeys(nested.inputs, ("blocks", nested.block, "inputs"))
-        inner = _Linker(nested.aliases, routes, self.checker)
+        routes = _inner_inputs(nested)
+        inner = _Linker(nested.aliases, routes, self.checker, self.expanded)
         before = len(self.checker.problems)
         nodes, layers = inner.nodes(nested.steps)
         outputs: Any = nested.outputs
@@ -141,19 +168,17 @@ class _Linker:
     def _node(self, step: Step, owner: Step) -> Node | None:
         wires = step.wires
         if wires.__class__ is Ref:  # by far the commonest
-            ref = self.ref(wires, (*step.route[:-1], "from"), step.scope, step.uses)
-            if ref is None:
-                return None
-            if ref.__class__ is not list:
-                call = self._call(step, owner) if step.call else step.call
-                return Node(step.name, owner.name, (ref,), {}, call, step.route, step.uses)
-            wires = ref
-        resolved = self._resolve(wires, step, (*step.route[:-1], "from"))
+            resolved = self.ref(wires, (*step.route[:-1], "from"), step.scope, step.uses)
+        else:
+            resolved = self._resolve(wires, step, (*step.route[:-1], "from"))
         if resolved is None:
             return None
-        call = self._call(step, owner)
-        positional, named = self._placed(resolved, step, owner)
-        return Node(step.name, owner.name, positional, named, call, step.route, step.uses)
+        if resolved.__class__ is Ref and not step.call:
+            self.caller.alone(step, owner)
+            return Node(step.name, owner.name, (resolved,), {}, step.call, step.route, step.uses, step.names)
+        call = self.caller.constants(step, owner)
+        positional, named = self.caller.placed(resolved, step, owner)
+        return Node(step.name, owner.name, positional, named, call, step.route, step.uses, step.names)
 
     def _resolve(self, wires: Any, step: Step, route: Route) -> Any:
         """Wires with every Ref followed to a node; None where one fails."""
@@ -179,14 +204,11 @@ class _Linker:
         if name in self.aliases:
             found = self._resolved_alias(self.aliases[name], route, scope, uses)
             return self._item(found, index, name, route, uses) if index is not None else found
-        head, dot, tail = name.rpartition(".")
-        if dot and tail.isdigit() and len(tail) < 5:
-            if head in self.names and self.names[head] is not None:
-                return Ref(head, int(tail))
-            if head in self.aliases:
-                return self._item(
-                    self._resolved_alias(self.aliases[head], route, scope, uses), int(tail), head, route, uses
-                )
+        head, index = indexed(name)
+        if self.names.get(head) is not None:
+            return Ref(head, index)
+        if head in self.aliases:
+            return self._item(self._resolved_alias(self.aliases[head], route, scope, uses), index, head, route, uses)
         self._unknown_name(name, route, scope, uses)
         return None
 
@@ -212,105 +234,33 @@ class _Linker:
         return None
 
     def _unknown_name(self, name: str, route: Route, scope: str, uses: tuple[Route, ...]) -> None:
+        if self._may_be(name):
+            return
         local = name[len(scope) :] if name.startswith(scope) else name
+        notes: tuple[Note, ...] = ()
+        if name in self.expanded.left_out:
+            help, notes = "", (Note(f"`{local}` is left out by its `when`", self.expanded.left_out[name]),)
+        elif scope and (local in self.names or local in self.aliases):
+            help = "a block sees its own steps and its `inputs` only"
+        else:
+            help = self._nearest(local, scope)
+        message = f"there is no step or input `{local}`"
+        self.checker.problems.append(Problem("unknown-name", message, route, help, "value", notes, uses))
+
+    def _may_be(self, name: str) -> bool:
+        """Whether an unknown name may be right all the same, because something that is wrong would give it."""
+        if not self.expanded.named or not self.inputs:
+            return True
+        heads = [name[:index] for index, char in enumerate(name) if char == "."][:8]
+        return any(self.aliases.get(head) is UNKNOWN for head in heads)
+
+    def _nearest(self, name: str, scope: str) -> str:
+        """Help for an unknown name; of many such names, only for the first ones, as looking takes its time."""
+        self.told += 1
+        if self.told > 20:
+            return ""
         known = [n[len(scope) :] for n in (*self.names, *self.aliases) if n.startswith(scope)]
-        help = suggestion(local, known, f"names here: {listing(known, 8)}" if known else "")
-        problem = Problem("unknown-name", f"there is no step or input `{local}`", route, help, uses=uses)
-        self.checker.problems.append(problem)
-
-    # -- the call ----------------------------------------------------------------------------------------------
-
-    def _entry(self, owner: Step) -> Entry | None:
-        operation = owner.operation
-        if not isinstance(operation, Object):
-            return None
-        found = self.checker.registry.find(operation.kind, operation.name)
-        return None if found is None else found.entry
-
-    def _call(self, step: Step, owner: Step) -> Mapping[str, Any]:
-        """The call's constants, known to the layer."""
-        entry = self._entry(owner)
-        if entry is None or entry.kind == "custom" or not step.call:
-            return step.call
-        names = [argument.name for argument in entry.call]
-        for key in step.call:
-            if key not in names:
-                help = suggestion(key, names, f"its call takes {listing(names)}")
-                message = f"{entry.name}'s call has no argument `{key}`"
-                self._wrong(step, "unknown-argument", message, ("call", key), help, "key")
-        return step.call
-
-    def _wrong(self, step: Step, code: str, message: str, beside: Route, help: str = "", at: Any = "value") -> None:
-        route = (*step.route[:-1], *beside)
-        self.checker.problems.append(Problem(code, message, route, help, at, (), step.uses))
-
-    def _placed(self, wires: Any, step: Step, owner: Step) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        """Tensors by position and by name: a list is the call's positional tensors, or the one list it expects."""
-        entry = self._entry(owner)
-        inputs = _inputs_of(owner.operation)
-        if isinstance(wires, dict):
-            if inputs is not None:
-                return tuple(self._model_by_name(wires, step, inputs)), {}
-            return (), self._named(wires, step, entry)
-        if inputs is not None:
-            return self._model_by_place(wires if isinstance(wires, list) else [wires], step, inputs), {}
-        if not isinstance(wires, list):
-            return (wires,), {}
-        if entry is None or entry.kind == "custom":
-            return ((wires,) if entry is None or not entry.call else self._by_call(wires, step, entry)), {}
-        return self._by_call(wires, step, entry), {}
-
-    def _model_by_place(self, wires: list[Any], step: Step, inputs: tuple[str, ...]) -> tuple[Any, ...]:
-        if len(wires) != len(inputs):
-            message = f"`{step.name}` takes {len(inputs)} inputs ({listing(inputs)}), not {len(wires)}"
-            problem = Problem("wiring", message, step.route, f"`from: [{', '.join(inputs)}]`", "key", uses=step.uses)
-            self.checker.problems.append(problem)
-        return tuple(wires)
-
-    def _model_by_name(self, wires: Mapping[str, Any], step: Step, inputs: tuple[str, ...]) -> list[Any]:
-        if set(wires) != set(inputs):
-            message = f"`{step.name}` takes {listing(inputs)}; `from` gives {listing(wires)}"
-            self._wrong(step, "wiring", message, ("from",))
-            return []
-        return [wires[name] for name in inputs]
-
-    def _by_call(self, wires: list[Any], step: Step, entry: Entry) -> tuple[Any, ...]:
-        tensors = [argument for argument in entry.call if argument.tensor is not None]
-        if entry.variadic:
-            return tuple(wires)
-        if not tensors or tensors[0].tensor == "list" or (len(tensors) == 1 and tensors[0].tensor == "any"):
-            return (wires,)
-        if len(wires) > len(tensors) or not _leading(entry.call, len(wires)):
-            if len(wires) == 1:
-                return (wires[0],)
-            names = listing(argument.name for argument in tensors)
-            only = (
-                f"takes one tensor (`{tensors[0].name}`)"
-                if len(tensors) == 1
-                else f"takes {len(tensors)} tensors ({names})"
-            )
-            message = f"{entry.name} {only}, and {len(wires)} reach it"
-            where: Any = "wiring"
-            self.checker.problems.append(
-                Problem(where, message, step.route, "join them first, with `Concatenate` say", "key", (), step.uses)
-            )
-        return tuple(wires)
-
-    def _named(self, wires: Mapping[str, Any], step: Step, entry: Entry | None) -> Mapping[str, Any]:
-        if entry is None or entry.kind == "custom":
-            return wires
-        names = [argument.name for argument in entry.call]
-        for key in wires:
-            if key not in names:
-                help = suggestion(key, names, f"its call takes {listing(names)}")
-                message = f"{entry.name}'s call has no argument `{key}`"
-                self._wrong(step, "unknown-argument", message, ("from", key), help, "key")
-        given = {*wires, *step.call, *(step.operation.args if isinstance(step.operation, Object) else ())}
-        missing = [argument.name for argument in entry.call if argument.required and argument.name not in given]
-        if missing:
-            message = f"{entry.name}'s call needs {listing(missing)}"
-            self._wrong(step, "missing-argument", message, ("from",), "add it to `from`")
-        return wires
+        return suggestion(name, known[:MAX_CANDIDATES], f"names here: {listing(known, 8)}" if known else "")
 
     # -- outputs and order -------------------------------------------------------------------------------------
 
@@ -324,11 +274,9 @@ class _Linker:
             self.wrong("unknown-output", f"`{name}` is {len(found)} tensors", route, f"pick one: `{name}.0`")
             return None
         if len(self.checker.problems) > before:
-            known = [*self.names, *self.aliases]
-            help = suggestion(name, known, f"names here: {listing(known, 8)}")
-            self.checker.problems[before:] = [
-                Problem("unknown-output", f"there is no step `{name}` to be an output", route, help)
-            ]
+            problem = self.checker.problems[-1]
+            message = f"there is no step `{name}` to be an output"
+            self.checker.problems[before:] = [replace(problem, code="unknown-output", message=message)]
         return found
 
     def final(self, last: Any, route: Route) -> Any:
@@ -337,15 +285,3 @@ class _Linker:
         if isinstance(found, list):
             return {f"{ref.name}.{ref.output}" if ref.output is not None else ref.name: ref for ref in found}
         return found
-
-
-def _inputs_of(operation: Any) -> tuple[str, ...] | None:
-    """The names of a nested model's inputs; None for anything else."""
-    if isinstance(operation, Nested):
-        return operation.inputs
-    return tuple(given.name for given in operation.inputs) if isinstance(operation, Graph) else None
-
-
-def _leading(call: tuple[Argument, ...], count: int) -> bool:
-    """Whether the call's first `count` arguments are all tensors."""
-    return len(call) >= count and all(argument.tensor is not None for argument in call[:count])

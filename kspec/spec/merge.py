@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kspec import catalog
-from kspec.diagnostics import Problem, Route, SpecError
+from kspec.diagnostics import Note, Problem, Route, Span, SpecError
+from kspec.spec.objects import shown
+from kspec.spec.places import Marks, Moved, Source
 from kspec.spec.project import Project, resolve
-from kspec.spec.source import Marks, Moved, Source, decode, read
+from kspec.spec.source import decode, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +32,13 @@ def compose(source: Source, project: Project, stack: tuple[Path, ...] = ()) -> S
     result = source
     if "extends" in data:
         base = _other(source, ("extends",), data["extends"], project, stack)
-        result = over(base, source)
+        result = over(_without_version(base), source)
     imports = data.get("import")
     if imports is None:
         return result
     names = [imports] if isinstance(imports, str) else imports
     if not isinstance(names, list):
-        problem = Problem("wrong-type", "`import` is a list of files", ("import",))
+        problem = Problem("wrong-type", f"`import` is a list of files, not {shown(names)}", ("import",))
         raise SpecError(source.locate(problem))
     for index, name in enumerate(names):
         route: Route = ("import", index) if isinstance(imports, list) else ("import",)
@@ -54,8 +56,21 @@ def _other(source: Source, route: Route, name: object, project: Project, stack: 
         names = " → ".join(f"`{file.name}`" for file in (*stack[stack.index(path) :], path))
         problem = Problem("extends-cycle", f"these files include each other: {names}", route)
         raise SpecError(source.locate(problem))
-    shown = str(_beside(source.file.name, str(name)))
-    return load(path, shown, project, stack)
+    try:
+        return load(path, _beside(source.file.name, str(name)), project, stack)
+    except SpecError as error:
+        note = Note("extended here" if route == ("extends",) else "imported here", span=source.span(route))
+        raise SpecError(replace(problem, notes=(*problem.notes, note)) for problem in error.problems) from None
+
+
+def _without_version(base: Source) -> Source:
+    """A spec without its `kspec: 1`, which every spec over it has itself."""
+    if not isinstance(base.data, dict):
+        return base
+    if "kspec" not in base.data:
+        problem = Problem("spec-version", "the format's version is missing", (), "begin the file with `kspec: 1`")
+        raise SpecError(base.locate(problem))
+    return replace(base, data={key: value for key, value in base.data.items() if key != "kspec"})
 
 
 def _beside(file: str, name: str) -> str:
@@ -68,7 +83,7 @@ def _beside(file: str, name: str) -> str:
 def over(base: Source, top: Source) -> Source:
     """`top` merged over `base`: mappings member by member, everything else replaced."""
     if not isinstance(base.data, dict):
-        raise SpecError(base.locate(Problem("wrong-type", "a spec is a mapping", ())))
+        raise SpecError(base.locate(Problem("wrong-type", f"a spec is a mapping, not {shown(base.data)}", ())))
     data, marks = _merge(base.data, base.marks, top.data, top.marks)
     return replace(top, data=data, marks=marks)
 
@@ -121,10 +136,19 @@ def _with_blocks(source: Source, other: Source, route: Route) -> Source:
         raise SpecError(source.locate(Problem("import", "the imported file has no `blocks`", route)))
     own = source.data.get("blocks") or {}
     for name in blocks:
-        if isinstance(own, dict) and name in own:
+        # by two ways from one file it is one block
+        if isinstance(own, dict) and name in own and _home(source, name) != _home(other, name):
             message = f"the imported file brings a block `{name}`, and there is one already"
-            raise SpecError(source.locate(Problem("duplicate-name", message, route, "rename one of them")))
+            note = Note("it stands here", span=source.span(("blocks", name), "key"))
+            problem = Problem("duplicate-name", message, route, "rename one of them", notes=(note,))
+            raise SpecError(source.locate(problem))
     marks = bare(other.marks)
     members = {"blocks": marks.members["blocks"]}
     part = Source(other.file, {"blocks": blocks}, marks._replace(members=members))
     return over(part, source)
+
+
+def _home(source: Source, block: str) -> tuple[object, Span]:
+    """The file and the place where a block is written."""
+    route: Route = ("blocks", block)
+    return source.file_of(route).path, source.span(route, "key")

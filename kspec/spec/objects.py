@@ -85,6 +85,8 @@ class Checker:
 
     def __init__(self, registry: Registry, problems: list[Problem]) -> None:
         self.registry, self.problems = registry, problems
+        self.filled = 0
+        """How many values variables have put in so far; bounded."""
 
     def wrong(self, code: str, message: str, route: Route, help: str = "", at: Any = "value") -> None:
         self.problems.append(Problem(code, message, route, help, at))

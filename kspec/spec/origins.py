@@ -11,7 +11,8 @@ from kspec.spec.compiled import Compiled
 from kspec.spec.expressions import variables_of
 from kspec.spec.graph import Graph
 from kspec.spec.objects import Checker, Object
-from kspec.spec.source import Source, value_at
+from kspec.spec.places import Source
+from kspec.spec.traces import value_at
 from kspec.spec.variables import put_in
 
 

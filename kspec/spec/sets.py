@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Problem, Span, SpecError, UsageError, listing, suggestion
 from kspec.spec.merge import bare, other_object
-from kspec.spec.source import Marks, Moved, Source, SourceFile, read
+from kspec.spec.places import Marks, Moved, Source, SourceFile
+from kspec.spec.source import read
 
 SECTIONS = (
     *("kspec", "name", "seed", "dtype_policy", "vars", "inputs", "blocks", "layers", "outputs", "compile", "fit"),
     *("data", "expect", "weights", "class", "custom", "extends", "import"),
 )
 """The words of a spec's top level."""
+
+_NUMBER = re.compile(r"-?[0-9]{1,9}\Z")
 
 
 class _Mark(NamedTuple):
@@ -135,17 +139,18 @@ def _key(mapping: dict[Any, Any], parts: list[str]) -> tuple[Any, list[str]]:
     """The key that the path goes on with, which may have dots of its own (`ops.matmul`), and the rest of the path."""
     length = next((n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in mapping), 1)
     key = ".".join(parts[:length])
-    numbered = key not in mapping and key.lstrip("-").isdigit()
+    numbered = key not in mapping and _NUMBER.match(key) is not None
     return (int(key) if numbered else key), parts[length:]
 
 
 def _index(data: list[Any], part: str, given: _Set) -> int:
     """A list's item by its number, or a step by its name."""
-    if part.lstrip("-").isdigit() and -len(data) <= int(part) < len(data):
+    if _NUMBER.match(part) is not None and -len(data) <= int(part) < len(data):
         return int(part) % len(data)
     for index, item in enumerate(data):
         if isinstance(item, dict) and item.get("name") == part:
             return index
     names = [str(item["name"]) for item in data if isinstance(item, dict) and "name" in item]
-    counted = f"it has {len(data)} items" + (f", named {listing(names)}" if names else "")
+    count = "one item" if len(data) == 1 else f"{len(data)} items"
+    counted = f"it has {count}" + (f", named {listing(names)}" if names else "")
     raise given.wrong(f"there is no item `{part}` in the list", suggestion(part, names, counted))

@@ -4,22 +4,19 @@ One pass over libyaml's *events*, never its recursive composer: nesting of any d
 a segmentation fault, aliases are counted before they are expanded, and every fault is a problem with a position.
 Scalars follow YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema) whatever PyYAML's default:
 ``1e-3`` is a float, ``on`` and ``no`` are strings, ``010`` is ten.
-
-Beside the data stands a tree of marks of the same form; it is only walked when a problem needs its place.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from kspec.diagnostics import Note, Problem, Route, Span, SpecError, listing
+from kspec.diagnostics import Note, Problem, SpecError, listing
+from kspec.spec import slips
+from kspec.spec.places import ORIGIN, Marks, Moved, Position, Source, SourceFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,140 +38,6 @@ _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _OCTAL_HEX = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
-
-
-class Marks(NamedTuple):
-    """Where a mapping or a list stands, and its members; a scalar is marked by its event alone."""
-
-    start: Any
-    end: Any
-    keys: dict[Any, Any]
-    """The event of each key; for a list empty."""
-    members: Any
-    """The marks of each member, by key or by index."""
-    file: SourceFile
-
-
-class Moved(NamedTuple):
-    """A member that stands elsewhere than the collection around it: an alias, another file, a ``--set``."""
-
-    marks: Any
-    file: SourceFile
-    at: Any = None
-    """The event of the alias, which is the value's own place."""
-    key: Any = None
-
-
-class SourceFile(NamedTuple):
-    """A text with a name."""
-
-    name: str
-    """As the user wrote it, for messages."""
-    path: Path | None
-    lines: list[str]
-
-    def span(self, start: Any, end: Any) -> Span:
-        line = min(start.line, len(self.lines) - 1)
-        text = self.lines[line]
-        column = min(start.column, len(text))
-        end_line, end_column = end.line, end.column
-        if end_line > line:  # only the first line is shown: leave trailing space and comments' lines out
-            end_line, end_column = line, len(text.rstrip())
-        return Span(self.name, line + 1, column + 1, end_line + 1, max(end_column, column + 1) + 1, text)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A parsed file: plain data, and marks of the same form for the places."""
-
-    file: SourceFile
-    data: Any
-    marks: Any
-
-    def span(self, route: Route, at: str = "value") -> Span:
-        """The place of the value (or of its key) at `route`; of the nearest thing around it where it has none."""
-        node, file, key, place = self.marks, self.file, None, None
-        for part in route:
-            members = node.members if isinstance(node, Marks) else None
-            if members is None or not (part in members if isinstance(members, dict) else _is_index(part, members)):
-                at = "value"  # the key asked for does not exist: what stands around it is the place
-                if key is not None and isinstance(node, Marks):
-                    return file.span(*key)
-                break
-            key = (node.keys[part].start_mark, node.keys[part].end_mark) if part in node.keys else None
-            node = members[part]
-            place = None
-            if isinstance(node, Moved):
-                file = node.file
-                if node.key is not None:
-                    key = (node.key.start_mark, node.key.end_mark)
-                place, node = node.at, node.marks
-                if isinstance(node, Marks):
-                    file = node.file if place is None else file
-        if at == "key" and key is not None:
-            return file.span(*key)
-        if place is not None:
-            return file.span(place.start_mark, place.end_mark)
-        if isinstance(node, Marks):
-            return node.file.span(node.start, node.end)
-        return file.span(node.start_mark, node.end_mark) if node is not None else file.span(_ORIGIN, _ORIGIN)
-
-    def file_of(self, route: Route) -> SourceFile:
-        """The file in which the value at `route` was written."""
-        node, file = self.marks, self.file
-        for part in route:
-            members = node.members if isinstance(node, Marks) else None
-            if members is None or not (part in members if isinstance(members, dict) else _is_index(part, members)):
-                break
-            node = members[part]
-            if isinstance(node, Moved):
-                file, node = node.file, node.marks
-            if isinstance(node, Marks):
-                file = node.file
-        return file
-
-    def locate(self, problem: Problem) -> Problem:
-        """The problem with its places filled in, and a note for each use that asked for it."""
-        if problem.span is not None or problem.file:
-            return problem
-        notes = tuple(
-            replace(note, span=self.span(note.route, "key")) if note.route is not None and note.span is None else note
-            for note in problem.notes
-        )
-        uses = tuple(_use_note(self, use) for use in problem.uses)
-        return replace(problem, span=self.span(problem.route, problem.at), notes=notes + uses, uses=())
-
-
-def _use_note(source: Source, use: Route) -> Note:
-    """`use` is the route of the step that asked; a trailing number after its operation is the copy of a repeat."""
-    *head, last = use
-    if isinstance(last, int) and head and head[-1] == "repeat":
-        route = tuple(head)
-        return Note(f"in copy {last + 1} of this repeat", route, source.span(route, "key"))
-    name = value_at(source.data, use) if isinstance(last, int) else last  # a bare step stands at its index
-    return Note(f"in this use of `{name}`", use, source.span(use, "key"))
-
-
-def value_at(data: Any, route: Route) -> Any:
-    """The value at a route, or the last one on the way where the route goes on into a short form."""
-    part: Any
-    for part in route:
-        if not ((isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int))):
-            break
-        data = data[part]
-    return data
-
-
-def _is_index(part: Any, members: list[Any]) -> bool:
-    return isinstance(part, int) and 0 <= part < len(members)
-
-
-class _Origin(NamedTuple):
-    line: int = 0
-    column: int = 0
-
-
-_ORIGIN = _Origin()
 
 
 class _Reader:
@@ -320,7 +183,7 @@ def _read_events(reader: _Reader, loader: Any) -> tuple[Any, Any]:
             top.data.append(data)
             top.members.append(marks)
         elif top.key_event is None:
-            _key(reader, top, data, event if marks.__class__ is not Moved else marks.at)
+            _key(reader, top, data, marks)
         else:
             _member(top, data, marks)
 
@@ -346,20 +209,41 @@ def _close(reader: _Reader, top: _Open, event: Any) -> tuple[Any, Any]:
     return top.data, marks
 
 
-def _key(reader: _Reader, top: _Open, key: Any, event: Any) -> None:
-    top.key_event = event
-    if key.__class__ is not str and (key.__class__ is not int):
-        shown = "a list or a mapping" if isinstance(key, (list, dict)) else f"`{event.value or 'nothing'}`"
-        reader.wrong("wrong-type", f"{shown} cannot be a key", event, "a key is a word or a whole number: quote it")
+def _key(reader: _Reader, top: _Open, key: Any, marks: Any) -> None:
+    moved = marks.__class__ is Moved
+    place = marks.at if moved else marks
+    if marks.__class__ is Marks:
+        place = _Place(marks.start, marks.end)
+    top.key_event = place
+    if key.__class__ is not str and key.__class__ is not int:
+        if isinstance(key, dict) and len(key) == 1 and next(iter(key.values())) is None:
+            help = f"a variable is written `${next(iter(key))}`"
+        else:
+            help = "a key is a word or a whole number: quote it"
+        shown = "a list or a mapping" if isinstance(key, (list, dict)) else f"`{_printed(key)}`"
+        reader.wrong("wrong-type", f"{shown} cannot be a key", place, help)
         key = str(key)
-    if key == "<<" and event.implicit[0]:
+    if key == "<<" and not moved and marks.implicit[0]:
         top.key = None
         return
     if key in top.keys:
         first = top.keys[key]
         note = Note(f"`{key}` stands here already", span=reader.file.span(first.start_mark, first.end_mark))
-        reader.wrong("duplicate-key", f"`{key}` appears twice in one mapping", event, "keep one of them", (note,))
+        reader.wrong("duplicate-key", f"`{key}` appears twice in one mapping", place, "keep one of them", (note,))
     top.key = key
+
+
+class _Place(NamedTuple):
+    """The place of a key that is a list or a mapping."""
+
+    start_mark: Any
+    end_mark: Any
+
+
+def _printed(key: Any) -> str:
+    if key is None:
+        return "null"
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _member(top: _Open, data: Any, marks: Any) -> None:
@@ -375,6 +259,8 @@ def _member(top: _Open, data: Any, marks: Any) -> None:
 def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> None:
     """A merge key ``<<``: members that the mapping does not have itself (https://yaml.org/type/merge.html)."""
     inner = marks.marks if isinstance(marks, Moved) else marks
+    if isinstance(inner, yaml.AliasEvent):  # of an anchor that is not there, and is reported
+        return
     if isinstance(data, list):
         for value, mark in zip(data, inner.members, strict=True):
             _merge(reader, top, value, mark, place)
@@ -389,72 +275,27 @@ def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> No
             top.keys[key] = inner.keys[key]
 
 
-def _position(text: str, index: int) -> _Origin:
+def _position(text: str, index: int) -> Position:
     before = _LINE_BREAK.split(text[:index])
-    return _Origin(len(before) - 1, len(before[-1]))
-
-
-_SYNTAX = (  # what libyaml says -> what it means, what to do; from the particular to the general
-    ("found character '\\t'", "a tab cannot indent YAML", "indent with spaces"),
-    ("cannot start any token", "this character cannot begin a value", "quote the value"),
-    ("mapping values are not allowed", "a second `:` on one line", "quote the value, or put the mapping in `{…}`"),
-    ("did not find expected ',' or", "this list or mapping in brackets is not closed properly", ""),
-    (
-        "did not find expected key",
-        "a key was expected here",
-        "check the indentation of this line against its neighbours",
-    ),
-    ("did not find expected '-' indicator", "a `- ` was expected here", "check this line's indentation"),
-    ("could not find expected ':'", "a `:` was expected", "a key needs a colon and a space after it"),
-    ("found unexpected end of stream", "a quoted text does not end", "close the quote"),
-    ("found unknown escape character", "unknown escape in a text in double quotes", "use single quotes"),
-    ("did not find expected node content", "a value was expected here", "check the brackets and quotes of this line"),
-    ("found duplicate anchor", "this anchor's name is taken", "give it another name"),
-)
+    return Position(len(before) - 1, len(before[-1]))
 
 
 def _syntax_problem(file: SourceFile, error: yaml.YAMLError) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None) or _ORIGIN
-    context = getattr(error, "context_mark", None)
-    said = str(getattr(error, "problem", None) or error)
-    message, help = next(((m, h) for needle, m, h in _SYNTAX if needle in said), (said, ""))
-    mark, message, help = _slip(file, said, mark, context) or (mark, message, help)
-    span = file.span(mark, mark)
+    slip = slips.find(file.lines, error)
+    place = Position(slip.line, slip.column)
     notes: tuple[Note, ...] = ()
-    if context is not None and context.line < mark.line:
-        notes = (Note("it began here", span=file.span(context, context)),)
-    return Problem("yaml-syntax", message, help=help, span=span, notes=notes)
+    if slip.note is not None:
+        text, *began = slip.note
+        notes = (Note(text, span=file.span(Position(*began), Position(*began))),)
+    return Problem("yaml-syntax", slip.message, help=slip.help, span=file.span(place, place), notes=notes)
 
 
-def _slip(file: SourceFile, said: str, mark: Any, context: Any) -> tuple[Any, str, str] | None:
-    """A slip that YAML invites, recognised by what stands around libyaml's mark: the place, what is wrong, what to do."""
-    text = file.lines[min(mark.line, len(file.lines) - 1)]
-    indent = text[: len(text) - len(text.lstrip())]
-    if "\t" in indent:
-        return _Origin(mark.line, indent.index("\t")), "a tab cannot indent YAML", "indent with spaces"
-    if "${" in text or "$(" in text:
-        return mark, "this list or mapping in brackets is not closed properly", _expression_slip(text)
-    for line in (mark.line, mark.line - 1, context.line if context is not None else mark.line):
-        if 0 <= line < len(file.lines) and (found := _NO_SPACE.match(file.lines[line])) is not None:
-            help = f"write `{found[2]}: {found[3]}`"
-            return _Origin(line, found.end(2)), "a space is missing after the colon", help
-    if "mapping values are not allowed" in said and _KEY.match(text[: mark.column + 1]) is not None:
-        help = "indent it like the line it belongs to"
-        return _Origin(mark.line, len(indent)), "this line is indented deeper than the one it belongs to", help
-    if "'-' indicator" in said and _KEY.match(text) is not None:
-        help = "kspec's words stand under the operation, two columns in from the dash"
-        return _Origin(mark.line, len(indent)), "a `- ` was expected here", help
-    return None
-
-
-_NO_SPACE = re.compile(r"(\s*(?:- )?)([A-Za-z_][A-Za-z_0-9.]*):([^\s:/\\][^:]*)$")
-_KEY = re.compile(r"\s*[A-Za-z_][A-Za-z_0-9.]*:")
-
-
-def _expression_slip(text: str) -> str:
-    if "${" in text:
-        return "a variable is written `$name`, an expression `$(…)`"
-    return "an expression with commas or brackets inside `{…}` or `[…]` needs quotes: `{m: '$(min(a, b))'}`"
+_NOT_TEXT = (
+    (b"PK\x03\x04", "an archive (a `.keras` or `.npz` file?)"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x80\x04", "a pickle"),
+)
 
 
 def decode(data: bytes, name: str) -> str:
@@ -462,10 +303,14 @@ def decode(data: bytes, name: str) -> str:
     file = SourceFile(name, None, [""])
     if len(data) > MAX_BYTES:
         message = f"the file has {len(data):,} bytes; a spec has at most {MAX_BYTES:,}"
-        raise SpecError(Problem("yaml-size", message, span=file.span(_ORIGIN, _ORIGIN)))
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        message = "the file is UTF-16; a spec is UTF-8"
-        raise SpecError(Problem("yaml-encoding", message, help="save it as UTF-8", span=file.span(_ORIGIN, _ORIGIN)))
+        raise SpecError(Problem("yaml-size", message, span=file.span(ORIGIN, ORIGIN)))
+    what = next((what for start, what in _NOT_TEXT if data.startswith(start)), "")
+    if what:
+        problem = Problem("yaml-encoding", f"this is {what}, not a spec", span=file.span(ORIGIN, ORIGIN))
+        raise SpecError(problem)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0\0" in (data[0:4:2], data[1:4:2]):
+        message = "the file is UTF-16 or UTF-32; a spec is UTF-8"
+        raise SpecError(Problem("yaml-encoding", message, help="save it as UTF-8", span=file.span(ORIGIN, ORIGIN)))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -475,17 +320,3 @@ def decode(data: bytes, name: str) -> str:
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
         problem = Problem("yaml-encoding", message, help="save the file as UTF-8", span=file.span(mark, mark))
         raise SpecError(problem) from None
-
-
-@contextmanager
-def placing(source: Source) -> Iterator[None]:
-    """Problems raised inside get their places in `source`."""
-    try:
-        yield
-    except SpecError as error:
-        raise SpecError(dict.fromkeys(located(source, error.problems))) from error.__cause__
-
-
-def located(source: Source, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Every problem with its place."""
-    return tuple(source.locate(problem) for problem in problems)

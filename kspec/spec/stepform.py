@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import Route, listing, suggestion
+from kspec.diagnostics import Route, listing, nearest, suggestion
 from kspec.spec.objects import shown
 from kspec.spec.schema import dtype
 from kspec.spec.steps import UNKNOWN
-from kspec.spec.walk import Context, Walk
+from kspec.spec.walk import Context, Here, Walk
 
 WORDS = frozenset({"name", "from", "call", "when", "trainable", "dtype", "weights"})
 """kspec's words beside every operation."""
 
+_MEANT = frozenset({"name", "from", "when"})
 BESIDE: dict[str, frozenset[str]] = {
-    "reuse": frozenset(),
-    "repeat": frozenset({"layers"}),
-    "residual": frozenset({"merge"}),
-    "parallel": frozenset({"merge"}),
-    "model": frozenset({"output"}),
+    "reuse": WORDS,
+    "repeat": _MEANT | {"trainable", "dtype", "layers"},
+    "residual": _MEANT | {"trainable", "dtype", "merge"},
+    "parallel": _MEANT | {"trainable", "dtype", "merge"},
+    "model": _MEANT | {"call", "trainable", "weights", "output"},
 }
-"""The five forms, and the further words beside each."""
+"""The five forms, and the words that mean something beside each."""
 
-_EVERY_BESIDE = frozenset().union(*BESIDE.values())
+_OWNERS = {"layers": "`repeat`", "merge": "`residual` and `parallel`", "output": "`model`"}
+"""Words that are a form's alone."""
 _NOT_FILLED = ("layers", "merge", "when")
 
 
@@ -47,63 +49,114 @@ def read(item: Any, route: Route, walk: Walk, context: Context) -> Form | None:
         return None
     if len(item) == 1:
         ((key, value),) = item.items()
-        if key not in WORDS and isinstance(key, str):
+        if key not in WORDS and isinstance(key, str) and key not in _OWNERS:
             return Form(key, value, {})
     operations = [key for key in item if key not in WORDS]
-    if len(operations) > 1:
-        operations = _one_operation(operations, item, route, walk, context)
-    elif not operations:
+    if not operations:
         message = "this step has no operation" if item else "an empty step"
         help = "a step has one operation, such as `Dense: 10`, and kspec's words beside it"
         walk.wrong("step-form", message, route, context, help, "key")
-    if len(operations) != 1:
         return None
-    key = operations[0]
+    key = operations[0] if len(operations) == 1 else _operation(operations, item, route, walk, context)
+    if key is None:
+        return None
     if not isinstance(key, str):
         walk.wrong("step-form", f"{shown(key)} is not an operation", (*route, key), context, at="key")
         return None
-    return Form(key, item[key], {word: value for word, value in item.items() if word != key})
+    if key in _OWNERS and not _is_operation(key, walk):
+        walk.wrong("misplaced-word", f"`{key}` is no operation", (*route, key), context, _belongs(key), "key")
+        return None
+    words = _beside(key, item, route, walk, context)
+    if key in BESIDE and any(each not in WORDS and each not in BESIDE[key] for each in item if each != key):
+        return None  # what the form seems to lack may be misspelled there
+    return Form(key, item[key], words)
 
 
-def _one_operation(keys: list[Any], item: dict[Any, Any], route: Route, walk: Walk, context: Context) -> list[Any]:
-    """Of several keys that are no words the operation; the others are the form's, or problems."""
+def _operation(keys: list[Any], item: dict[Any, Any], route: Route, walk: Walk, context: Context) -> Any:
+    """Of several keys that are no words the operation; None, with the problem noted, where that cannot be told."""
     forms = [key for key in keys if key in BESIDE]
-    if len(forms) == 1:
-        form = forms[0]
-        words = WORDS | BESIDE[form]
-        strange = [key for key in keys if key != form and key not in words]
-        for key in strange:
-            help = suggestion(key, words, f"beside `{form}` stand {listing(sorted(words))}")
-            walk.wrong("unknown-key", f"`{key}` means nothing beside `{form}`", (*route, key), context, help, "key")
-        return [] if strange else [form]
     operations = [key for key in keys if _is_operation(key, walk)]
-    first = operations[0] if operations else keys[0]
+    first = forms[0] if len(forms) == 1 else operations[0] if operations else None
+    if first is None:
+        named = next((key for key in ("type", "class_name", "layer", "op") if key in keys), None)
+        if named is not None:
+            help = f"write `{item[named]}: {{…}}`" if isinstance(item[named], str) else "write `Dense: {…}`"
+            walk.wrong("step-form", "a step is written by its operation's name", (*route, named), context, help, "key")
+            return None
+        first = keys[0]
     for key in keys:
-        if key == first:
-            continue
-        if key in operations:
+        if key != first and key in operations and first not in BESIDE:
             message, help = f"a step has one operation; `{first}` and `{key}` are two", "begin a new step with `- `"
             walk.wrong("step-form", message, (*route, key), context, help, "key")
-        elif key in _EVERY_BESIDE:
-            walk.wrong("unknown-key", f"`{key}` means nothing beside `{first}`", (*route, key), context, at="key")
-        else:
-            _beside(first, key, item, route, walk, context)
-    return []
+            return None
+    inside = [key for key in keys if key != first and key in _inside(first, walk)]
+    if inside:
+        _misplaced(first, inside, item[first], route, walk, context)
+        return None
+    if first not in BESIDE and item[first] is None:
+        _beside(first, item, route, walk, context)  # what the operation seems to lack may be misspelled there
+        return None
+    return first
 
 
-def _beside(operation: Any, key: Any, item: dict[Any, Any], route: Route, walk: Walk, context: Context) -> None:
-    """An argument that stands beside its operation, or a misspelled word."""
+def _inside(operation: str, walk: Walk) -> Container[str]:
+    """The arguments of an operation, or a block's variables."""
+    if operation in walk.blocks:
+        body = walk.blocks[operation]
+        variables = body.get("vars") if isinstance(body, dict) else None
+        return variables if isinstance(variables, dict) else ()
     registry = walk.checker.registry
     found = registry.find("layers", operation) or registry.find("ops", operation)
-    if found is not None and key in found.parameters:
-        value = item[operation]
-        first = f"{found.first}: {value}, " if isinstance(value, (int, float, str)) and found.first else ""
-        help = f"arguments go inside: `{operation}: {{{first}{key}: …}}`"
-        message = f"`{key}` is an argument of {operation} and stands beside it"
-        walk.wrong("misplaced-word", message, (*route, key), context, help, "key")
-        return
-    help = suggestion(key, WORDS, f"beside an operation stand {listing(sorted(WORDS))}")
-    walk.wrong("unknown-key", f"`{key}` means nothing beside `{operation}`", (*route, key), context, help, "key")
+    return found.parameters if found is not None else ()
+
+
+def _misplaced(operation: str, keys: list[str], value: Any, route: Route, walk: Walk, context: Context) -> None:
+    """Arguments that stand beside their operation."""
+    kind = "variable" if operation in walk.blocks else "argument"
+    if value is None:
+        help = f"indent {'it' if len(keys) == 1 else 'them'} further than `{operation}`"
+    else:
+        found = walk.checker.registry.find("layers", operation)
+        first = f"{found.first}: {value}, " if found is not None and isinstance(value, (int, float, str)) else ""
+        help = f"{kind}s go inside: `{operation}: {{{first}{', '.join(f'{key}: …' for key in keys)}}}`"
+    if len(keys) == 1:
+        message = f"`{keys[0]}` is {'a' if kind == 'variable' else 'an'} {kind} of {operation} and stands beside it"
+    else:
+        message = f"{listing(keys)} are {kind}s of {operation} and stand beside it"
+    walk.wrong("misplaced-word", message, (*route, keys[0]), context, help, "key")
+
+
+def _beside(operation: str, item: dict[Any, Any], route: Route, walk: Walk, context: Context) -> dict[str, Any]:
+    """The words beside an operation; those that mean nothing there are noted and left away."""
+    words = {}
+    allowed = BESIDE.get(operation, WORDS)
+    for key, value in item.items():
+        if key in allowed:
+            words[key] = value
+        elif key != operation:
+            if key in WORDS:
+                code, help = "misplaced-word", "write it beside the layer that it is meant for"
+            else:
+                code, help = "unknown-key", _belongs(key) or _suggested(key, operation, allowed)
+            message = f"`{key}` means nothing beside `{operation}`"
+            walk.wrong(code, message, (*route, key), context, help, "key")
+            if nearest(key, ["from"]) or key in _FROM:
+                words.setdefault("from", UNKNOWN)
+    return words
+
+
+_FROM = ("input", "inputs")
+
+
+def _suggested(key: Any, operation: str, allowed: Iterable[str]) -> str:
+    if key in _FROM:
+        return "did you mean `from`?"
+    beside = f"`{operation}`" if operation in BESIDE else "an operation"
+    return suggestion(key, allowed, f"beside {beside} stand {listing(sorted(allowed))}")
+
+
+def _belongs(key: Any) -> str:
+    return f"`{key}` stands beside {_OWNERS[key]}" if key in _OWNERS else ""
 
 
 def _is_operation(key: Any, walk: Walk) -> bool:
@@ -117,11 +170,19 @@ def _is_word(text: str, route: Route, walk: Walk, context: Context) -> bool:
     """Whether a bare step is one word; `Dense:64` lacks a space."""
     name, colon, rest = text.partition(":")
     if colon and name.isidentifier():
-        help = f"a space is missing after the colon: `{name}: {rest.strip()}`"
-        walk.wrong("step-form", f"`{text}` is one text, not a name and a value", route, context, help)
+        message, help = f"`{text}` is one text, not a name and a value", f"write `{name}: {rest.strip()}`"
+        if rest[:1] == "\xa0":
+            message = "what follows this colon is a no-break space, not a space"
+        elif not rest[:1].isspace():
+            message = "a space is missing after the colon"
+        walk.wrong("step-form", message, route, context, help)
         return False
     if text in BESIDE:
         walk.wrong("step-form", f"`{text}` needs a value", route, context, f"write `{text}: …`")
+        return False
+    if text in WORDS or text in _OWNERS:
+        help = _belongs(text) or f"`{text}: …` stands beside an operation, without a dash"
+        walk.wrong("step-form", f"`{text}` is no operation", route, context, help)
         return False
     return True
 
@@ -130,26 +191,26 @@ def words(given: dict[str, Any], route: Route, walk: Walk, context: Context) -> 
     """kspec's words with variables put in and their types checked; None where `when` leaves the step out."""
     if "when" in given:
         when = walk.filled(given["when"], (*route, "when"), context)
-        if not isinstance(when, bool):
-            if when is not UNKNOWN:
-                help = "write an expression such as `$(depth > 2)`"
-                message = f"`when` is true or false, not {shown(when)}"
-                walk.wrong("wrong-type", message, (*route, "when"), context, help)
+        if when is False:
             return None
-        if not when:
-            return None
+        if when is not True and when is not UNKNOWN:
+            help = "write an expression such as `$(depth > 2)`"
+            message = f"`when` is true or false, not {shown(when)}"
+            walk.wrong("wrong-type", message, (*route, "when"), context, help)
     result = {
-        word: value if word in _NOT_FILLED else walk.filled(value, (*route, word), context)
+        word: value if word in _NOT_FILLED or value is UNKNOWN else walk.filled(value, (*route, word), context)
         for word, value in given.items()
     }
     for word, (types, phrase) in _TYPES.items():
         if word in result and not isinstance(result[word], types) and result[word] is not UNKNOWN:
             message = f"`{word}` is {phrase}, not {shown(result[word])}"
             walk.wrong("wrong-type", message, (*route, word), context)
-            del result[word]
+            result[word] = UNKNOWN
     if result.get("dtype", UNKNOWN) is not UNKNOWN:
-        dtype(result["dtype"], (*route, "dtype"), walk.checker)
-    return {word: value for word, value in result.items() if value is not UNKNOWN}
+        result["dtype"] = dtype(result["dtype"], (*route, "dtype"), walk.checker)
+    if result.get("name") is UNKNOWN:
+        walk.tally.named = False
+    return {word: value for word, value in result.items() if value is not UNKNOWN or word == "from"}
 
 
 _TYPES: dict[str, tuple[Any, str]] = {
@@ -161,9 +222,14 @@ _TYPES: dict[str, tuple[Any, str]] = {
 }
 
 
-def refuse(words: Container[str], refused: tuple[str, ...], here: Any, walk: Walk, message: str, help: str) -> None:
-    """Note words that mean nothing for this operation; `{word}` in the message is the word."""
+def refuse(
+    words: Mapping[str, Any], refused: tuple[str, ...], here: Here, walk: Walk, message: str, help: str
+) -> Mapping[str, Any]:
+    """Note words that mean nothing for this operation, and leave them away; `{word}` in the message is the word."""
+    if not any(word in words for word in refused):
+        return words
     for word in refused:
         if word in words:
             text = message.format(word=word)
             walk.wrong("misplaced-word", text, here.beside(word), here.context, help, "key")
+    return {word: value for word, value in words.items() if word not in refused}

@@ -43,6 +43,8 @@ class Step(NamedTuple):
     route: Route
     uses: tuple[Route, ...]
     scope: str
+    names: int = 0
+    """How many outputs a list in `name` names."""
 
 
 class Expanded(NamedTuple):
@@ -51,6 +53,14 @@ class Expanded(NamedTuple):
     steps: tuple[Step, ...]
     aliases: dict[str, Any]
     last: Any
+    left_out: Mapping[str, Route] = {}
+    """Names of steps that their `when` leaves out, and where it says so."""
+    unused: tuple[Nested, ...] = ()
+    """Blocks that no step uses, for their own mistakes to be found."""
+    complete: bool = True
+    """Whether every step was reached."""
+    named: bool = True
+    """Whether every name is known: with a wrong one, names that seem unknown may be right."""
 
 
 class Unknown(NamedTuple):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Note, Problem, Route
+from kspec.spec.expressions import ExpressionError, substitute
 from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, shown
 from kspec.spec.schema import NAME, RESERVED
-from kspec.spec.steps import UNKNOWN, Step
+from kspec.spec.steps import UNKNOWN, Step, Unknown
 from kspec.spec.variables import put_in
 
 MAX_STEPS = 200_000
+MAX_PROBLEMS = 1_000
+"""Beyond them a spec is read no further."""
+MAX_NAME = 200
 
 
 class Use(NamedTuple):
@@ -65,21 +70,40 @@ class Here(NamedTuple):
 
 
 class TooMany(Exception):
-    """The spec expands to more steps than allowed; the problem is noted."""
+    """The spec expands to more steps than allowed, or has more problems than anyone reads; that is noted."""
+
+
+class Tally:
+    """What a flattening and those of its nested blocks count together."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.used: set[str] = set()
+        """Blocks that were reached."""
+        self.left_out: dict[str, Route] = {}
+        """Names of steps that their `when` leaves out."""
+        self.named = True
+        """Whether every name is known."""
 
 
 class Walk:
     """The state of one flattening: steps and aliases so far, and the problems."""
 
-    def __init__(self, blocks: Mapping[str, Any], variables: Mapping[str, Any], checker: Checker) -> None:
+    def __init__(
+        self, blocks: Mapping[str, Any], variables: Mapping[str, Any], checker: Checker, tally: Tally | None = None
+    ) -> None:
         self.blocks, self.variables, self.checker = blocks, variables, checker
+        self.tally = tally if tally is not None else Tally()
         self.steps: list[Step] = []
         self.aliases: dict[str, Any] = {}
-        self.total = 0
 
     # What the forms and blocks call back; `expand` defines them.
     def chain(self, items: Any, route: Route, previous: Any, context: Context) -> Any:
         """Flatten a list of steps that begins with the tensor `previous`; the tensor it ends with."""
+        raise NotImplementedError
+
+    def branch(self, value: Any, route: Route, previous: Any, context: Context) -> Any:
+        """Flatten a chain that may be a single step, written without a list."""
         raise NotImplementedError
 
     def layer(self, key: str, value: Any, words: Mapping[str, Any], here: Here) -> Any:
@@ -102,9 +126,25 @@ class Walk:
         if problem not in self.checker.problems:
             self.checker.problems.append(problem)
 
+    def count(self, route: Route, context: Context) -> None:
+        """Count a step, or a copy of several."""
+        self.tally.steps += 1
+        if self.tally.steps > MAX_STEPS:
+            raise self.too_many(route, context)
+        problems = self.checker.problems
+        if len(problems) > MAX_PROBLEMS:
+            note = Note(f"and perhaps more: after {MAX_PROBLEMS:,} problems kspec reads no further")
+            problems[-1] = replace(problems[-1], notes=(*problems[-1].notes, note))
+            raise TooMany
+
     def too_many(self, route: Route, context: Context) -> TooMany:
         self.wrong("too-many-steps", f"the spec expands to more than {MAX_STEPS:,} steps", route, context, at="key")
         return TooMany()
+
+    def once_at(self, code: str, message: str, route: Route, context: Context, help: str, at: Any = "value") -> None:
+        """Note a problem of a place that every copy of a repeat would find."""
+        if not any(problem.route == route and problem.code == code for problem in self.checker.problems[-100:]):
+            self.wrong(code, message, route, context, help, at)
 
     def filled(self, value: Any, route: Route, context: Context) -> Any:
         """A value with the scope's variables put in, or UNKNOWN with the problem noted."""
@@ -132,37 +172,52 @@ class Walk:
         scope.taken[full] = here.route
         return full
 
-    def alias(self, name: str, target: Any, route: Route, context: Context) -> None:
+    def alias(self, name: str, target: Any, route: Route, context: Context, at: Any = "value") -> None:
         """Another name for a tensor (or several)."""
         full = context.scope.prefix + name
-        if self._take(name, full, route, route, context):
+        if self._take(name, full, route, route, context, at):
             context.scope.tensors.add(full)
             self.aliases[full] = target
 
-    def _take(self, name: str, full: str, place: Route, route: Route, context: Context) -> bool:
+    def lost(self, words: Mapping[Any, Any], route: Route, context: Context) -> Unknown:
+        """The tensor of a step that is wrong; the names that the step would have given stay known."""
+        given = words.get("name")
+        for name in given if isinstance(given, list) else [given]:
+            if isinstance(name, str):
+                self.lost_name(name, route, context)
+        return UNKNOWN
+
+    def lost_name(self, name: str, route: Route, context: Context) -> None:
+        """A name whose tensor is unknown, and whoever takes it is left unreported."""
+        try:
+            full = f"{context.scope.prefix}{substitute(name, context.scope.variables)}"
+        except ExpressionError:
+            self.tally.named = False
+            return
+        context.scope.taken.setdefault(full, route)
+        self.aliases.setdefault(full, UNKNOWN)
+
+    def _take(self, name: str, full: str, place: Route, route: Route, context: Context, at: Any = "value") -> bool:
         """Whether a name can be a name and is free; taken from now on."""
-        if name in RESERVED:
-            help = "choose another name"
-            self.wrong("wrong-value", f"`{name}` has a meaning of its own in `from`", place, context, help)
-            return False
-        if not NAME.match(name):
-            help = "a name has no spaces and none of / $ : , [ ] { }"
-            self.wrong("wrong-value", f"`{name}` cannot be a name", place, context, help)
+        what = name_problem(name)
+        if what is not None:
+            self.once_at("wrong-value", what[0], place, context, what[1], at)
             return False
         taken = context.scope.taken
         if full in taken:
-            self._duplicate(full, place, taken[full], context)
+            self._duplicate(full, place, taken[full], context, at)
             return False
         taken[full] = route
         return True
 
-    def _duplicate(self, name: str, route: Route, first: Route, context: Context) -> None:
-        same = first[:-1] == route[:-1]  # the same step, in another copy of a repeat
+    def _duplicate(self, name: str, place: Route, first: Route, context: Context, at: Any) -> None:
+        # the same step, in another copy of a repeat
+        same = first == place or (place[-1:] == ("name",) and first[:-1] == place[:-1])
         help = "each copy needs its own: `name: x_$i` in `repeat: {i: …}`" if same else "choose another name"
-        what = "an input" if first[:1] == ("inputs",) else "a step"
+        what = "an input" if first[:1] == ("inputs",) else "an output" if isinstance(first[-1], int) else "a step"
         notes = () if same else (Note(f"`{name}` is {what} already", first),)
         message = f"every copy of this step would be called `{name}`" if same else f"the name `{name}` is taken"
-        problem = Problem("duplicate-name", message, route, help, "value", notes, () if same else context.uses)
+        problem = Problem("duplicate-name", message, place, help, at, notes, () if same else context.uses)
         if problem not in self.checker.problems[-3:]:
             self.checker.problems.append(problem)
 
@@ -172,6 +227,11 @@ class Walk:
         """`from` with its names as Refs; the previous step where it is left out."""
         if "from" not in words:
             return self._previous(here, here.route)
+        if words["from"] is UNKNOWN:
+            return UNKNOWN
+        if words["from"] in ([], {}):
+            self.wrong("wiring", "`from` is empty", here.beside("from"), here.context, "name a step or an input")
+            return UNKNOWN
         return self._wire(words["from"], here, here.beside("from"), False)
 
     def start(self, words: Mapping[str, Any], here: Here) -> Any:
@@ -206,6 +266,18 @@ class Walk:
         help = "a name, a list of names, or a mapping from call arguments to names"
         self.wrong("wrong-type", f"`from` cannot be {shown(value)}", route, here.context, help)
         return UNKNOWN
+
+
+def name_problem(name: str) -> tuple[str, str] | None:
+    """What is wrong with a name of a step, and what to do; None where nothing is."""
+    if name in RESERVED:
+        return f"`{name}` has a meaning of its own in `from`", "choose another name"
+    if NAME.match(name):
+        return None
+    if len(name) > MAX_NAME:
+        return f"a name of {len(name):,} characters", f"at most {MAX_NAME}"
+    what = f"`{name}`" if name else "an empty text"
+    return f"{what} cannot be a name", "a name has no spaces and none of / $ : , [ ] { }"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -45,6 +45,7 @@ def without_names(config: Any) -> Any:
 
 
 def assert_twins(model: Any, twin: Any) -> None:
+    """The same model but for names."""
     assert without_names(twins.config(model)) == without_names(twins.config(twin))
     assert len(model.variables) == len(twin.variables)
     for one, other in zip(model.variables, twin.variables, strict=True):

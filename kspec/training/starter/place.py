@@ -101,11 +101,19 @@ def _by_keras(source: Source, roles: Roles) -> str:
 
 
 def _file(part: str, path: str, fields: dict[str, str], comment: str = "") -> list[Line]:
+    file = _literal(path)
     if not fields:
-        return [Line(f"  {part}: {scalar(path)}", comment)]
-    inner = ", ".join(f"{scalar(port)}: {scalar(array)}" for port, array in fields.items())
-    line = f"  {part}: {{path: {scalar(path)}, fields: {{{inner}}}}}"
+        return [Line(f"  {part}: {file}", comment)]
+    pairs = [f"{scalar(port)}: {_literal(array)}" for port, array in fields.items()]
+    line = f"  {part}: {{path: {file}, fields: {{{', '.join(pairs)}}}}}"
     if len(line) <= _WIDEST:
         return [Line(line)]
-    rows = [Line(f"      {scalar(port)}: {scalar(array)}") for port, array in fields.items()]
-    return [Line(f"  {part}:"), Line(f"    path: {scalar(path)}"), Line("    fields:"), *rows]
+    return [
+        *(Line(f"  {part}:"), Line(f"    path: {file}"), Line("    fields:")),
+        *(Line(f"      {pair}") for pair in pairs),
+    ]
+
+
+def _literal(text: str) -> str:
+    """A text of another's choice: its dollars are no variables."""
+    return scalar(text.replace("$", "$$"))

@@ -56,7 +56,7 @@ def roles(source: Source, targets: Sequence[str] = ()) -> Roles:
     aside = [f"`{port.train}` ({reason})" for port, reason in why.items() if reason]
     aside += [f"`{name}` (in no part)" for name in alone]
     used = [port for port in families if not why[port]]
-    weights = [] if targets else [port for port in used if _is_weight(port.train, families)]
+    weights = [port for port in used if _is_weight(port, families) and not {port.name, port.train} & {*targets}]
     aside += [
         f"`{port.train}` (weights, by its name; `fit: {{sample_weight: {port.train}}}` uses them)" for port in weights
     ]
@@ -138,11 +138,11 @@ def _unusable(field: Field, rows: int) -> str:
     return ""
 
 
-def _is_weight(name: str, families: list[Port]) -> bool:
+def _is_weight(port: Port, families: list[Port]) -> bool:
     """``sample_weight``, and ``digit_weight`` where there is a ``digit``."""
-    head, _, tail = name.rpartition("_")
-    named = any(head in (port.name, port.train) for port in families)
-    return name.startswith("sample_weight") or (tail in ("weight", "weights") and named)
+    head, _, tail = port.train.rpartition("_")
+    named = any(head in (other.name, other.train) for other in families)
+    return port.train.startswith("sample_weight") or (tail in ("weight", "weights") and named)
 
 
 def _targets(source: Source, families: list[Port], used: list[Port], asked: Sequence[str]) -> tuple[list[Port], bool]:
