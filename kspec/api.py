@@ -46,6 +46,11 @@ class Loaded:
         given = self.compiled.spec.name
         return given if given is not None else Path(self.compiled.source.file.name).stem
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What works and is seldom meant: steps and inputs that lead to no output."""
+        return self.compiled.warnings
+
     def show(self, stage: str = "canonical", folder: Pathlike | None = None) -> str:
         """The spec at a stage of its way: canonical, source, spec, steps, graph or plan.
 
@@ -75,9 +80,9 @@ class Loaded:
         from kspec.model.plan import check_expectations, plan
 
         with self._located():
-            if self.compiled.spec.is_library:
-                message = "this file offers blocks and has no model of its own"
-                raise SpecError(Problem("missing-key", message, ("blocks",), "`import` it in a spec", "key"))
+            if self.compiled.spec.is_part:
+                help = "it is a part: `extends` takes it as a base, `import` takes its blocks"
+                raise SpecError(Problem("missing-key", "this file has no `layers`, so no model of its own", (), help))
             self._ready()
             found = plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)
             problems = [*check_expectations(self.compiled.spec, found), *check_compile(self.compiled.spec)]

@@ -13,7 +13,7 @@ from typing import Any
 from kspec.diagnostics import FileError, Note, Problem, UsageError, suggestion
 from kspec.files import write_atomically
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])|$")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,14 @@ def command(
 ) -> None:
     """Build the Keras model with its weights, compiled, and save it."""
     from kspec import api
+    from kspec.cli.edge import say
     from kspec.model.save import check_ending, save
 
     if output is not None:
         check_ending(output)
     loaded = api.load(spec, sets=sets, trust=trust)
+    if not quiet:
+        say(loaded.warnings)
     model = loaded.build(max_memory=options.size(max_memory))
     if output is not None:
         save(model, output)

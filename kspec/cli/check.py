@@ -39,14 +39,17 @@ def command(
                 loaded = api.loads(_standard_input(filename), name=filename, sets=sets, trust=trust)
             else:
                 loaded = api.load(path, sets=sets, trust=trust)
-            params = None if fast or loaded.compiled.spec.is_library else loaded.plan().params
+            problems.extend(loaded.warnings)
+            part = loaded.compiled.spec.is_part
+            params = None if fast or part else loaded.plan().params
         except KspecError as error:
             trace()
             problems.extend(error.problems)
             status = max(status, error.status)
             continue
         if not quiet:
-            click.echo(ok_line(filename if str(path) == "-" else str(path), params, colour=colour))
+            name, detail = filename if str(path) == "-" else str(path), "a part, without layers" if part else ""
+            click.echo(ok_line(name, params, detail=detail, colour=colour))
     text = render(problems, colour=colour, width=terminal_width(sys.stdout))
     click.echo(text, nl=False)
     return status

@@ -38,12 +38,15 @@ def command(
     Arrays are matched by the names of inputs and outputs, else x and y, else x_train, y_train, x_test and y_test.
     """
     from kspec import api
+    from kspec.cli.edge import say
     from kspec.report.display import make_progress
 
     limit = options.size(max_memory)
     mode: Literal["auto", "quiet", "json"] = "quiet" if quiet else "json" if as_json else "auto"
     progress = make_progress(mode, sys.stdout)
     loaded = api.load(spec, sets=sets, trust=trust)
+    if not quiet:
+        say(loaded.warnings)
     result = loaded.fit(
         data,
         validation=validation,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kspec.diagnostics import Route, SpecError, listing, suggestion
+from kspec import catalog
+from kspec.diagnostics import Note, Route, SpecError, listing, suggestion
 from kspec.spec.graph import Saved
-from kspec.spec.project import Project, resolve
+from kspec.spec.objects import Object
+from kspec.spec.project import Project, confined, resolve
 from kspec.spec.steps import Expanded, Nested, Step
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker
             update["weights"] = str(path)
     if spec.data is not None:
         update["data"] = attacher.data(spec.data)
+    if spec.fit is not None and spec.fit.callbacks:
+        update["fit"] = spec.fit.model_copy(update={"callbacks": tuple(map(attacher.callback, spec.fit.callbacks))})
     return spec.model_copy(update=update), expanded._replace(steps=steps)
 
 
@@ -53,15 +58,31 @@ class _Attacher:
         self.around, self.checker = around, checker
         self.graphs: dict[tuple[Path, str | None], Any] = {}
 
+    def folder(self, route: Route) -> Path:
+        """The folder of the file in which a value was written."""
+        file = self.around.source.file_of(route)
+        return Path.cwd() if file.path is None else file.path.parent
+
     def path(self, text: str, route: Route, uses: tuple[Route, ...] = (), *, exists: bool = True) -> Path | None:
         """The file of a value, relative to the file in which the value was written."""
-        file = self.around.source.file_of(route)
-        folder = Path.cwd() if file.path is None else file.path.parent
         try:
-            return resolve(self.around.project, folder, text, route, exists=exists)
+            return resolve(self.around.project, self.folder(route), text, route, exists=exists)
+        except SpecError as error:
+            self.checker.problems.extend(replace(problem, uses=uses) for problem in error.problems)
+            return None
+
+    def callback(self, made: Any) -> Any:
+        """A callback; the path of one that writes files is absolute."""
+        parameter = catalog.PATHS.get(made.name) if isinstance(made, Object) else None
+        if parameter is None or parameter not in made.args:
+            return made
+        route = (*made.route, parameter)
+        try:
+            path = confined(self.around.project, self.folder(route), made.args[parameter], route)
         except SpecError as error:
             self.checker.problems.extend(error.problems)
-            return None
+            return made
+        return made._replace(args={**made.args, parameter: str(path)})
 
     def weights(self, path: Path, route: Route, endings: tuple[str, ...]) -> None:
         if not path.name.endswith(endings):
@@ -125,7 +146,13 @@ class _Attacher:
         try:
             graph, weights = self.around.compile(path, shown)
         except SpecError as error:
-            self.checker.problems.extend(error.problems)
+            note = Note("used here", span=self.around.source.span(step.route, "key"))
+            problems = [replace(problem, notes=(*problem.notes, note)) for problem in error.problems]
+            self.checker.problems.extend(problems)
+            return None, None
+        if not graph.inputs:
+            message, help = f"`{path.name}` offers blocks and is no model", "`import` it, and use a block of it"
+            self.checker.wrong("file-format", message, step.route, help)
             return None, None
         if output is not None:
             cut = graph.cut(output)
@@ -140,16 +167,30 @@ class _Attacher:
 
 
 def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:
-    """Words of `compile`, `fit` and `expect` that name outputs do name some."""
+    """Words of `compile`, `fit`, `data` and `expect` that name inputs or outputs do name some."""
     known = graph.output_names()
     for section, key in _BY_OUTPUT:
         value = getattr(getattr(spec, section), key, None)
+        if isinstance(value, list) and key in ("loss", "loss_weights") and len(value) != len(known):
+            has = "one output" if len(known) == 1 else f"{len(known)} outputs"
+            message = f"`{key}` lists {len(value)}, and the model has {has}"
+            checker.wrong("wrong-value", message, (section, key), f"one for each output: {listing(known)}")
         if not isinstance(value, dict):
             continue
         for name in value:
             if isinstance(name, str) and name not in known:
                 help = suggestion(name, known, f"outputs: {listing(known)}")
                 checker.wrong("unknown-output", f"the model has no output `{name}`", (section, key, name), help, "key")
+    weights = getattr(spec.fit, "sample_weight", None)
+    fed = [given.name for given in graph.inputs] + [*known]
+    fed += [weights] if isinstance(weights, str) else list((weights or {}).values())
+    for part in ("train", "validation", "test"):
+        file = getattr(spec.data, part, None)
+        for name in file.fields if file is not None else ():
+            if name not in fed:
+                help = suggestion(name, fed, f"names: {listing(fed)}")
+                message = f"the model has no input or output `{name}`"
+                checker.wrong("unknown-name", message, ("data", part, "fields", name), help, "key")
 
 
 _BY_OUTPUT = (

@@ -51,8 +51,20 @@ class _Writer:
             result["outputs"] = outputs
         for section in _SECTIONS:
             if (value := getattr(spec, section)) is not None:
-                result[section] = self.data(value) if section == "data" else _section(value)
+                result[section] = self.data(value) if section == "data" else _section(self.relative(value))
         return result
+
+    def relative(self, section: Any) -> Any:
+        """A section with the paths of its callbacks relative."""
+        if not (callbacks := getattr(section, "callbacks", ())):
+            return section
+        return section.model_copy(update={"callbacks": tuple(map(self.callback, callbacks))})
+
+    def callback(self, made: Any) -> Any:
+        parameter = catalog.PATHS.get(made.name) if isinstance(made, Object) else None
+        if parameter is None or parameter not in made.args:
+            return made
+        return made._replace(args={**made.args, parameter: os.path.relpath(made.args[parameter], self.folder)})
 
     def data(self, data: Data) -> dict[str, Any]:
         given = {name: file for name in ("train", "validation", "test") if (file := getattr(data, name)) is not None}

@@ -13,6 +13,7 @@ from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom, schema
+from kspec.spec.dangling import dangling
 from kspec.spec.expand import expand
 from kspec.spec.expressions import NoValue
 from kspec.spec.graph import Graph
@@ -41,6 +42,8 @@ class Compiled:
     project: Project
     folders: tuple[Path, ...]
     """Where the spec's custom modules are looked for, before Python's own path."""
+    warnings: tuple[Problem, ...] = ()
+    """What is seldom meant, located."""
 
 
 def compile_file(
@@ -107,7 +110,8 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
         attach.check_outputs(spec, graph, checker)
     if problems or graph is None:
         raise SpecError(dict.fromkeys(located(source, problems)))
-    return Compiled(source, spec, variables, registry, expanded, graph, project, folders)
+    warnings = tuple(dict.fromkeys(located(source, dangling(graph))))
+    return Compiled(source, spec, variables, registry, expanded, graph, project, folders, warnings)
 
 
 def _other_graph(project: Project, stack: tuple[Path, ...], path: Path, name: str) -> tuple[Graph, str | None]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kspec.catalog import Argument, Entry, Parameter
-from kspec.diagnostics import Problem, Route
+from kspec.diagnostics import Problem, Route, suggestion
 from kspec.spec.objects import Registry
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kspec.spec.project import Project
 
 MAX_SOURCE = 4 * 2**20
+_UNREADABLE = (SyntaxError, ValueError, OSError, RecursionError, MemoryError)  # MemoryError: Python's parser's depth
 _BASE = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
 
 
@@ -32,20 +34,21 @@ def read_modules(
     places = _places(folders)
     for index, module in enumerate(modules):
         route: Route = ("custom", index)
-        if not all(part.isidentifier() for part in module.split(".")):
-            problems.append(Problem("custom-code", f"`{module}` is not the name of a Python module", route))
+        if not _is_module(module):
+            given = module.removesuffix(".py").strip("/").replace("/", ".")
+            help = f"write `{given}`" if _is_module(given) else ""
+            problems.append(Problem("custom-code", f"`{module}` is not the name of a Python module", route, help))
             continue
         path = _find(module, places)
         if path is None:
-            if project.trusts(module):
-                looked = ", ".join(f"`{place}`" for place in list(places)[:2])
-                message = f"there is no Python module `{module}`"
-                problems.append(Problem("custom-code", message, route, f"looked in {looked} and Python's path"))
+            looked = ", ".join(f"`{place}`" for place in list(places)[:2])
+            message = f"there is no Python module `{module}`"
+            problems.append(Problem("custom-code", message, route, f"looked in {looked} and Python's path"))
             continue
         try:
             found = _classes(module, path)
-        except (SyntaxError, ValueError, OSError, RecursionError) as error:
-            problems.append(Problem("custom-code", f"`{module}` cannot be read: {error}", route))
+        except _UNREADABLE as error:
+            problems.append(Problem("custom-code", f"`{module}` cannot be read: {_reason(error)}", route))
             continue
         for name, entry in found.items():
             classes[name] = entry
@@ -70,8 +73,23 @@ def check_class(path: str, folders: Iterable[Path], project: Project, problems: 
         problems.append(Problem("untrusted-code", f"`{path}` is code, which is not trusted", route, help))
     elif (found := _find(module, _places(folders))) is None:
         problems.append(Problem("custom-code", f"there is no Python module `{module}`", route))
-    elif name not in _classes(module, found):
-        problems.append(Problem("custom-code", f"`{module}` has no class `{name}`", route))
+    else:
+        try:
+            known = _classes(module, found)
+        except _UNREADABLE as error:
+            problems.append(Problem("custom-code", f"`{module}` cannot be read: {_reason(error)}", route))
+            return
+        if name not in known:
+            help = suggestion(name, known)
+            problems.append(Problem("custom-code", f"`{module}` has no class `{name}`", route, help))
+
+
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _reason(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, (RecursionError, MemoryError)) else str(error)
 
 
 def _places(folders: Iterable[Path]) -> list[Path]:
@@ -92,7 +110,10 @@ def _classes(module: str, path: Path) -> dict[str, Entry]:
     if path.stat().st_size > MAX_SOURCE:
         raise ValueError("the file is too large")
     found: dict[str, Entry] = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    with warnings.catch_warnings():  # Python's own remarks on the module's spelling
+        warnings.simplefilter("ignore")
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+    for node in body:
         if isinstance(node, ast.ClassDef):
             found[node.name] = _entry(module, node)
         elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ FORMS: dict[str, Callable[[Any, Mapping[str, Any], Here, Walk], Any]] = {
 def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker, own: Container[str] = ()) -> Expanded:
     """Flatten a spec's `layers`; problems are the checker's. Of `own` blocks those that no step uses are looked at."""
     walk = _Expansion(_rightly_named(spec.blocks, checker), variables, checker)
+    walk.tally.modules = not any(problem.route[:1] == ("custom",) for problem in checker.problems)
     scope = Scope("", variables, {name: ("inputs", name) for name in spec.inputs})
     # without inputs every wire is unknown: the graph says that one is needed, and nothing follows from it
     only: Any = UNKNOWN if not spec.inputs else Ref(next(iter(spec.inputs))) if len(spec.inputs) == 1 else None
@@ -152,7 +153,8 @@ class _Expansion(Walk):
         kind = "ops" if key.startswith("ops.") else "layers"
         known = self.checker.registry.find(kind, key)
         if known is None:
-            self._unknown(key, here)
+            if self.tally.modules:
+                self._unknown(key, here)
             return None
         if value is not None:
             value = self.filled(value, here.route, here.context)

@@ -36,7 +36,7 @@ def link(spec: Spec, expanded: Expanded, checker: Checker) -> Graph | None:
     )
     for block in expanded.unused:
         _Linker(block.aliases, _inner_inputs(block), checker, expanded).nodes(block.steps)
-    if spec.is_library:
+    if spec.is_part:
         return None if checker.problems else Graph(spec.name, (), {}, (), {})
     linker = _Linker(expanded.aliases, {given.name: given.route for given in inputs}, checker, expanded)
     if not inputs and not any(_is_about_inputs(problem) for problem in checker.problems):
@@ -62,9 +62,7 @@ def _outputs(spec: Spec, expanded: Expanded, linker: _Linker) -> Any:
     wanted: Any = spec.outputs
     if wanted is None:
         if not expanded.steps and not linker.checker.problems:
-            left_out = "every step is left out by its `when`"
-            message, help = (left_out, "") if spec.layers else ("a spec needs steps", "layers: [{Dense: 10}]")
-            linker.wrong("missing-key", message, ("layers",), help, "key")
+            linker.wrong("missing-key", "every step is left out by its `when`", ("layers",), "", "key")
             return None
         return linker.final(expanded.last, ("layers",))
     if isinstance(wanted, str):

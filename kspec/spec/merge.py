@@ -60,7 +60,10 @@ def _other(source: Source, route: Route, name: object, project: Project, stack: 
         return load(path, _beside(source.file.name, str(name)), project, stack)
     except SpecError as error:
         note = Note("extended here" if route == ("extends",) else "imported here", span=source.span(route))
-        raise SpecError(replace(problem, notes=(*problem.notes, note)) for problem in error.problems) from None
+        raise SpecError(
+            problem if problem.code == "extends-cycle" else replace(problem, notes=(*problem.notes, note))
+            for problem in error.problems
+        ) from None
 
 
 def _without_version(base: Source) -> Source:

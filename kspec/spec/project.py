@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
+from kspec.spec.objects import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +66,43 @@ def resolve(project: Project, folder: Path, text: object, route: Route, *, exist
     Raises SpecError when it is not inside the project's root, or is not a regular file; with `exists` false it may
     not be there yet.
     """
+    real = confined(project, folder, text, route)
+    try:
+        mode = real.stat().st_mode
+    except OSError:
+        if not exists:
+            return real
+        raise SpecError(
+            Problem("file-missing", f"there is no file `{text}`", route, _near(Path(folder, str(text))))
+        ) from None
+    if stat.S_ISDIR(mode):
+        raise SpecError(Problem("file-missing", f"`{text}` is a folder", route, "name a file in it"))
+    if not stat.S_ISREG(mode):
+        raise SpecError(Problem("file-missing", f"`{text}` is not a regular file", route))
+    return real
+
+
+def confined(project: Project, folder: Path, text: object, route: Route) -> Path:
+    """The absolute path of what a spec names, whether it is there or not.
+
+    Raises SpecError when it is not inside the project's root.
+    """
     if not isinstance(text, str) or not text:
-        raise SpecError(Problem("wrong-type", "a path is a text", route))
+        what = f"`{route[-1]}` names one file" if isinstance(route[-1], str) else "a path is a text"
+        raise SpecError(Problem("wrong-type", f"{what}, not {shown(text)}", route))
     if "\0" in text or len(text) > 4000:
         raise SpecError(Problem("file-missing", "this is not a path", route))
+    if "://" in text:
+        help = "download it, and name the file"
+        raise SpecError(Problem("file-missing", "kspec opens no network addresses", route, help))
     path = Path(folder, text)
-    mode = None
     try:
         real = path.resolve()
-        mode = real.stat().st_mode
     except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
-        real = path.absolute() if path.is_symlink() else path.resolve()
+        real = path.absolute()
     if not real.is_relative_to(project.root):
         help = f"paths in a spec stay inside {project.root}"
         raise SpecError(Problem("file-outside-root", f"`{text}` leads out of the project", route, help))
-    if mode is None and not exists:
-        return real
-    if mode is None:
-        raise SpecError(Problem("file-missing", f"there is no file `{text}`", route, _near(path)))
-    if not stat.S_ISREG(mode):
-        raise SpecError(Problem("file-missing", f"`{text}` is not a regular file", route))
     return real
 
 

@@ -172,9 +172,9 @@ class Spec(_Section):
     import_: Annotated[list[str], BeforeValidator(_wrapped)] = Field([], alias="import")
 
     @property
-    def is_library(self) -> bool:
-        """Whether the file only offers blocks for others to import."""
-        return bool(self.blocks) and not self.inputs and not self.layers
+    def is_part(self) -> bool:
+        """Whether the file has no model of its own: blocks for others to import, or a base for others to extend."""
+        return not self.layers and self.outputs is None
 
 
 def parse(data: Any, problems: list[Problem], broken: set[str]) -> Spec | None:
@@ -189,6 +189,8 @@ def parse(data: Any, problems: list[Problem], broken: set[str]) -> Spec | None:
     if data.get("kspec") != VERSION or isinstance(data.get("kspec"), bool):
         problems.append(_version(data))
         data = {**data, "kspec": VERSION}
+    if "layers" in data and data["layers"] in (None, []):
+        problems.append(Problem("missing-key", "`layers` is empty", ("layers",), "layers: [{Dense: 10}]", "key"))
     for attempt in (1, 2, 3):
         try:
             return Spec.model_validate(_without(data, broken))

@@ -30,11 +30,21 @@ def put_in(
     if kind is str:
         return _text(value, route, variables, checker, uses) if "$" in value else value
     if kind is dict:
+        if not any(map(_may_hold, value)) and not any(map(_may_hold, value.values())):
+            return value  # by far the commonest
         return _mapping(value, route, variables, checker, uses)
     if kind is list:
+        if not any(map(_may_hold, value)):
+            return value
         items = [put_in(item, (*route, index), variables, checker, uses) for index, item in enumerate(value)]
         return UNKNOWN if any(item is UNKNOWN for item in items) else items
     return value
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether a member of a collection may hold a variable."""
+    kind = value.__class__
+    return kind is dict or kind is list or (kind is str and "$" in value)
 
 
 def _text(
@@ -48,15 +58,14 @@ def _text(
             checker.problems.append(Problem(error.code, error.message, route, error.help, at, uses=uses))
         return UNKNOWN
     if value.__class__ is list or value.__class__ is dict:
+        if checker.filled > MAX_FILLED:
+            return UNKNOWN
         count = size(value, MAX_ITEMS)
+        checker.filled += count
         if count > MAX_ITEMS:
             problem = f"`{text[:60]}` gives more than {MAX_ITEMS:,} items"
-        elif checker.filled <= MAX_FILLED:
-            checker.filled += count
-            if checker.filled > MAX_FILLED:
-                problem = f"the variables of this spec put in more than {MAX_FILLED:,} values"
-        else:
-            return UNKNOWN
+        elif checker.filled > MAX_FILLED:
+            problem = f"the variables of this spec put in more than {MAX_FILLED:,} values"
     if problem is not None:
         checker.problems.append(Problem("expression", problem, route, at=at, uses=uses))
         return UNKNOWN

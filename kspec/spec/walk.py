@@ -14,7 +14,7 @@ from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, shown
 from kspec.spec.schema import NAME, RESERVED
 from kspec.spec.steps import UNKNOWN, Step, Unknown
-from kspec.spec.variables import put_in
+from kspec.spec.variables import MAX_FILLED, put_in
 
 MAX_STEPS = 200_000
 MAX_PROBLEMS = 1_000
@@ -70,7 +70,7 @@ class Here(NamedTuple):
 
 
 class TooMany(Exception):
-    """The spec expands to more steps than allowed, or has more problems than anyone reads; that is noted."""
+    """The spec expands to more than is allowed, or has more problems than anyone reads; that is noted."""
 
 
 class Tally:
@@ -84,6 +84,8 @@ class Tally:
         """Names of steps that their `when` leaves out."""
         self.named = True
         """Whether every name is known."""
+        self.modules = True
+        """Whether every custom module was read: without it an operation that seems unknown may be one of its."""
 
 
 class Walk:
@@ -131,6 +133,8 @@ class Walk:
         self.tally.steps += 1
         if self.tally.steps > MAX_STEPS:
             raise self.too_many(route, context)
+        if self.checker.filled > MAX_FILLED:
+            raise TooMany
         problems = self.checker.problems
         if len(problems) > MAX_PROBLEMS:
             note = Note(f"and perhaps more: after {MAX_PROBLEMS:,} problems kspec reads no further")
