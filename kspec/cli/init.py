@@ -66,7 +66,7 @@ def _from_data(data: Path, output: Path | None, targets: tuple[str, ...], name: 
 
     if name is not None and not NAME.match(name):
         raise UsageError(
-            Problem("usage", f"`{name}` cannot be a name", help="write it without blanks and `/ $ : , [ ] {{ }}`")
+            Problem("usage", f"`{name}` cannot be a name", help="write it without blanks and `/ $ : , [ ] { }`")
         )
     if output is not None and output.exists() and not force and not output.is_dir():
         help = "`--force` writes over it, `-o FILE` names another"

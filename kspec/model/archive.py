@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kspec.model.backend import load_keras
 from kspec.spec.graph import Saved
 
 MAX_CONFIG = 64 * 2**20
+_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _STRUCTURE = frozenset(
     {
@@ -63,13 +65,15 @@ def _raw_config(path: Path) -> dict[str, Any]:
                 raise _wrong(path, f"the archive holds `{strange[0]}`, which no Keras model has")
             if "config.json" not in names or "model.weights.h5" not in names:
                 raise _wrong(path, "the archive is not a Keras model: it has no config.json or no weights")
+            if any(member.compress_type not in _COMPRESSION for member in archive.infolist()):
+                raise _wrong(path, "a member is compressed in a way that Keras never does")
             if archive.getinfo("config.json").file_size > MAX_CONFIG:
                 raise _wrong(path, f"config.json is larger than {MAX_CONFIG:,} bytes")
             config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
-        raise _wrong(path, f"this is not a whole .keras file: {error}") from None
     except (ValueError, RecursionError) as error:
         raise _wrong(path, f"config.json cannot be read: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise _wrong(path, f"this is not a whole .keras file: {error}") from None
     if not isinstance(config, dict):
         raise _wrong(path, "config.json is not a model's configuration")
     return config

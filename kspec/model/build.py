@@ -16,7 +16,7 @@ from kspec.model.heads import float32_heads
 from kspec.model.objects import custom, factory, make
 from kspec.model.private import operation_of, rename, tensor_name
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
-from kspec.spec.objects import Object
+from kspec.spec.objects import MAX_SIZE, Object
 from kspec.spec.places import placing
 from kspec.spec.schema import Spec
 
@@ -77,11 +77,19 @@ def _model(graph: Graph, spec: Spec, *, with_weights: bool, tensors: dict[str, A
     problems: list[Problem] = []
     walk = Walk(problems, with_weights)
     heads = float32_heads(graph) if _is_mixed() else frozenset()
-    cls = custom(spec.class_, ("class",)) if spec.class_ is not None else None
+    cls = _model_class(spec.class_) if spec.class_ is not None else None
     model = walk.model(graph, heads, tensors, cls)
     if problems:
         raise SpecError(problems)
     return model
+
+
+def _model_class(path: str) -> Any:
+    """The model's own class."""
+    cls = custom(path, ("class",))
+    if not (isinstance(cls, type) and issubclass(cls, load_keras().Model)):
+        raise SpecError(Problem("custom-code", f"`{path}` is not a subclass of keras.Model", ("class",)))
+    return cls
 
 
 def _is_mixed() -> bool:
@@ -116,8 +124,17 @@ class Walk:
         outputs = self._outputs(graph, tensors, heads)
         if outputs is None:
             return None
-        make_model = cls if cls is not None else self.keras.Model
-        return make_model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=graph.name)
+        fed = inputs[0] if len(inputs) == 1 else inputs
+        if cls is None:
+            return self.keras.Model(fed, outputs, name=graph.name)
+        try:
+            return cls(fed, outputs, name=graph.name)
+        except MemoryError:
+            raise
+        except Exception as error:  # a person's own constructor may raise anything at all
+            message = f"{cls.__name__} cannot be made: {type(error).__name__}: {errors.cleaned(error)}"
+            self.problems.append(Problem("custom-code", message, ("class",)))
+            return None
 
     # -- inputs and outputs ------------------------------------------------------------------------------------
 
@@ -133,9 +150,7 @@ class Walk:
         try:
             return self.keras.Input(**arguments, name=given.name)
         except (ValueError, TypeError) as error:
-            problem = Problem(
-                "wrong-value", f"this input cannot be made: {errors.cleaned(error)}", given.route, at="key"
-            )
+            problem = Problem("wrong-value", f"this input cannot be made: {errors.brief(error)}", given.route, at="key")
             raise SpecError(problem) from None
 
     def _outputs(self, graph: Graph, tensors: dict[str, Any], heads: frozenset[str]) -> Any:
@@ -195,19 +210,47 @@ class Walk:
                 return None
             if isinstance(operation, Graph):
                 named = {}
+        if isinstance(operation, Object) and not named and _is_alone(operation, positional):
+            message = f"{operation.name} takes several tensors, and one reaches it"
+            help = "write `from: [previous, …]`"
+            self.problems.append(Problem("wiring", message, node.route, help, "key", uses=node.uses))
+            return None
         try:
             if isinstance(operation, Object) and operation.kind == "ops":
-                return call_function(operation, positional, named, node, careful=not self.with_weights)
-            if isinstance(operation, (Graph, Saved)) and len(positional) > 1:
-                positional = [positional]
-            return call_layer(layers[node.layer], operation, positional, named, node, careful=not self.with_weights)
-        except (KeyboardInterrupt, SpecError):
+                made = call_function(operation, positional, named, node, careful=not self.with_weights)
+            else:
+                if isinstance(operation, (Graph, Saved)) and len(positional) > 1:
+                    positional = [positional]
+                careful = not self.with_weights
+                made = call_layer(layers[node.layer], operation, positional, named, node, careful=careful)
+        except (MemoryError, SpecError):
             raise
         except Exception as error:  # Keras and JAX raise whatever they like for shapes that do not fit
-            operands = [(_shown(ref), picked[ref], routes.get(ref.name)) for ref in refs(node)]
-            what = operation.name if isinstance(operation, Object) else node.layer
-            self.problems.append(errors.call(error, node, what, operands))
+            operands = [
+                (_shown(ref), tensor, routes.get(ref.name))
+                for ref in refs(node)
+                for tensor in self.keras.tree.flatten(picked[ref])
+            ]
+            self.problems.append(errors.call(error, node, operation, operands))
             return None
+        return made if self._is_right(made, node) else None
+
+    def _is_right(self, made: Any, node: Node) -> bool:
+        """Whether what a call gives can be indexed, and is as much as the step names."""
+        outputs = list(made.values()) if isinstance(made, dict) else made if isinstance(made, (list, tuple)) else [made]
+        for tensor in outputs:
+            if max((axis or 0 for axis in getattr(tensor, "shape", ())), default=0) > MAX_SIZE:
+                message = f"`{node.name}` gives {errors.shown_shape(tensor)}"
+                help = f"an axis has at most {MAX_SIZE:,}"
+                self.problems.append(Problem("too-large", message, node.route, help, "key", uses=node.uses))
+                return False
+        if node.names > len(outputs):
+            gives = "one tensor" if len(outputs) == 1 else f"{len(outputs)} tensors"
+            message = f"`{node.name}` gives {gives}, and {node.names} names are given"
+            route = (*node.route[:-1], "name")
+            self.problems.append(Problem("wiring", message, route, uses=node.uses))
+            return False
+        return True
 
     def _tensor(self, ref: Ref, tensors: dict[str, Any], node: Node, operation: Any) -> Any:
         made = tensors[ref.name]
@@ -221,10 +264,8 @@ class Walk:
         elif isinstance(value, (list, tuple, dict)):
             if not _takes_list(operation):
                 message = f"`{ref.name}` gives {len(value)} tensors, and one is taken here"
-                names = ", ".join(f"`{ref.name}.{index}`" for index in range(min(len(value), 4)))
-                self.problems.append(
-                    Problem("wiring", message, node.route, f"pick one: `from: {names}`", "key", uses=node.uses)
-                )
+                help = f"pick one, such as `from: {ref.name}.0`"
+                self.problems.append(Problem("wiring", message, node.route, help, "key", uses=node.uses))
             return list(value.values()) if isinstance(value, dict) else list(value)
         return value
 
@@ -261,9 +302,13 @@ class Walk:
             policy = "float32"
         if policy is not None:
             arguments["dtype"] = make(policy)
+        make_layer = factory(operation)
+        if isinstance(make_layer, type) and not issubclass(make_layer, self.keras.layers.Layer):
+            problem = Problem("custom-code", f"`{operation.name}` is not a Keras layer", operation.route, at="key")
+            raise SpecError(problem)
         try:
-            made = factory(operation)(**arguments, name=layer.name)
-        except (KeyboardInterrupt, SpecError):
+            made = make_layer(**arguments, name=layer.name)
+        except (MemoryError, SpecError):
             raise
         except Exception as error:  # constructors check their arguments with any exception they like
             raise SpecError(errors.construction(error, operation, layer.uses)) from None
@@ -291,6 +336,14 @@ def _takes_list(operation: Any) -> bool:
     """Whether the first thing that a call takes may be several tensors."""
     entry = catalog.find(operation.kind, operation.name) if isinstance(operation, Object) else None
     return entry is None or not entry.call or entry.call[0].tensor in ("list", "any")
+
+
+def _is_alone(operation: Object, tensors: list[Any]) -> bool:
+    """Whether one tensor reaches a layer whose call takes a list of them."""
+    entry = catalog.find("layers", operation.name)
+    if entry is None or not entry.call or entry.call[0].tensor != "list":
+        return False
+    return len(tensors) == 1 and not isinstance(tensors[0], (list, tuple))
 
 
 def _pick(made: Any, index: int | None) -> Any:

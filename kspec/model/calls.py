@@ -51,8 +51,11 @@ def call_function(
         tensors = positional[0] if len(positional) == 1 and isinstance(positional[0], list) else positional
         args, keywords = [*leading, *tensors], {**arguments, **node.call}
     else:
-        given = dict(zip((argument.name for argument in entry.call), positional, strict=False))
-        args, keywords = [], {**given, **named, **arguments, **node.call}
+        given = {**dict(zip((argument.name for argument in entry.call), positional, strict=False)), **named}
+        for argument in entry.call:
+            if argument.tensor == "any" and _is_array(given.get(argument.name)):
+                given[argument.name] = load_keras().ops.convert_to_tensor(given[argument.name])
+        args, keywords = [], {**given, **arguments, **node.call}
     result = function(*args, **keywords)
     if careful:
         rehearse(function, args, keywords)
@@ -66,3 +69,8 @@ def call_function(
 def _constant(value: Any) -> Any:
     """Lists are tuples for keras.ops: pooling and padding refuse lists."""
     return tuple(_constant(item) for item in value) if isinstance(value, list) else value
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is numbers in (nested) lists."""
+    return isinstance(value, list) and all(_is_array(item) or isinstance(item, (int, float)) for item in value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kspec.diagnostics import Problem, SpecError
-from kspec.model.errors import cleaned
+from kspec.model.errors import brief, construction
 from kspec.model.objects import make
 from kspec.spec.objects import Object
 from kspec.spec.schema import Compile, Spec, objects_in
@@ -37,9 +37,7 @@ def compile_model(model: Any, section: Compile) -> None:
             auto_scale_loss=section.auto_scale_loss,
         )
     except (ValueError, TypeError) as error:
-        raise SpecError(
-            Problem("wrong-value", f"Keras refuses this: {cleaned(error)}", ("compile",), at="key")
-        ) from None
+        raise SpecError(Problem("wrong-value", f"Keras refuses this: {brief(error)}", ("compile",), at="key")) from None
 
 
 def _problem(error: Exception, value: Any, route: tuple[str | int, ...]) -> Problem:
@@ -48,9 +46,8 @@ def _problem(error: Exception, value: Any, route: tuple[str | int, ...]) -> Prob
         try:
             make(found)
         except Exception as inner:  # the same failure, now of one object
-            message = f"{found.name} cannot be made: {cleaned(inner)}"
-            return Problem("wrong-value", message, found.route, at="key")
-    return Problem("wrong-value", cleaned(error), route)
+            return construction(inner, found)
+    return Problem("wrong-value", brief(error), route)
 
 
 def check_compile(spec: Spec) -> list[Problem]:
@@ -72,7 +69,5 @@ def check_compile(spec: Spec) -> list[Problem]:
             problems.extend(error.problems)
         except Exception as error:  # constructors check their arguments with any exception they like
             failed.add(id(value))
-            problems.append(
-                Problem("wrong-value", f"{value.name} cannot be made: {cleaned(error)}", value.route, at="key")
-            )
+            problems.append(construction(error, value))
     return problems

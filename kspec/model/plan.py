@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import Problem, SpecError
+from kspec.diagnostics import Problem, Route, SpecError
 from kspec.model.build import Abstract
 from kspec.model.memory import size_text
 from kspec.spec.graph import Graph, Saved, refs
@@ -27,6 +27,8 @@ class Call(NamedTuple):
     sources: tuple[str, ...]
     shared: bool
     """Whether the layer was called, and counted, by an earlier row."""
+    route: Route = ()
+    uses: tuple[Route, ...] = ()
 
 
 class Plan(NamedTuple):
@@ -67,6 +69,8 @@ def plan(built: Abstract, graph: Graph) -> Plan:
                 _count(trainable),
                 tuple(dict.fromkeys(ref.name for ref in refs(node))),
                 shared,
+                node.route,
+                node.uses,
             )
         )
     made = model.output  # a mapping's tensors by name: Keras's flat list has them in the order of their names
@@ -121,7 +125,7 @@ def check_size(plan: Plan, limit: int) -> None:
             if size > limit:
                 message = f"one example's output of `{call.name}` takes {size_text(size)}"
                 help = f"{size_text(limit)} are allowed; raise it with `--max-memory`"
-                raise SpecError(Problem("too-large", message, ("layers",), help, "key"))
+                raise SpecError(Problem("too-large", message, call.route or ("inputs",), help, "key", uses=call.uses))
 
 
 def check_expectations(spec: Spec, plan: Plan) -> list[Problem]:

@@ -40,7 +40,7 @@ def rehearse(function: Callable[..., Any], args: list[Any], keywords: Mapping[st
         return function(*filled[0], **filled[1])
 
     failure: Exception | None = None
-    for size in _SIZES if any(None in tensor.shape for tensor in symbolic) else _SIZES[:1]:
+    for size in _sizes([tensor.shape for tensor in symbolic]):
         shapes = [tuple(size if axis is None else axis for axis in tensor.shape) for tensor in symbolic]
         try:
             jax.eval_shape(run, *map(jax.ShapeDtypeStruct, shapes, (tensor.dtype for tensor in symbolic)))
@@ -52,6 +52,14 @@ def rehearse(function: Callable[..., Any], args: list[Any], keywords: Mapping[st
             return
     if failure is not None:
         raise failure
+
+
+def _sizes(shapes: list[tuple[int | None, ...]]) -> list[int]:
+    """What axes of any size may have to be: the stand-ins, and the sizes that other axes have."""
+    if not any(None in shape for shape in shapes):
+        return [_SIZES[0]]
+    known = dict.fromkeys(size for shape in shapes for size in shape if size)
+    return list(dict.fromkeys([*_SIZES, *list(known)[:6]]))
 
 
 class _Slot:

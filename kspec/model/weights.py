@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,13 @@ def load_all(model: Any, graph: Graph, path: str | None) -> None:
             load_all(made, layer.operation, None)
 
 
+_DAMAGED = (
+    *(ValueError, KeyError, OSError, TypeError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+"""What NumPy, h5py and Keras raise for files that are damaged, lie about their size, or are for another model."""
+
+
 def load_into(target: Any, path: Path, route: Route) -> None:
     """A weights file into one model or layer."""
     keras = load_keras()
@@ -40,7 +49,7 @@ def load_into(target: Any, path: Path, route: Route) -> None:
         keras.saving.load_weights(model, str(path))
     except SpecError:
         raise
-    except (ValueError, KeyError, OSError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         message = f"the weights in `{path.name}` do not fit `{target.name}`: {lines[0][:300]}"
         raise SpecError(Problem("weights", message, route)) from None

@@ -151,7 +151,7 @@ class _Attacher:
             self.checker.problems.extend(problems)
             return None, None
         if not graph.inputs:
-            message, help = f"`{path.name}` offers blocks and is no model", "`import` it, and use a block of it"
+            message, help = f"`{path.name}` has no `layers`, and is no model", "`import` it, and use a block of it"
             self.checker.wrong("file-format", message, step.route, help)
             return None, None
         if output is not None:

@@ -13,6 +13,7 @@ from kspec import catalog
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
 from kspec.spec.objects import Object
 from kspec.spec.schema import Bound, Data, Spec
+from kspec.spec.stepform import BESIDE, WORDS
 
 _SECTIONS = ("compile", "fit", "data", "expect")
 
@@ -98,6 +99,18 @@ class _Writer:
                 step["weights"] = self.path(layer.weights)
         return step
 
+    def block_name(self, name: str) -> str:
+        """A name for a nested model's block: the layer's, unless that means something else as an operation."""
+        while (
+            name in WORDS
+            or name in BESIDE
+            or name.startswith("ops.")
+            or catalog.find("layers", name)
+            or name in self.blocks
+        ):
+            name += "_block"
+        return name
+
     def operation(self, layer: Layer, prefix: str) -> dict[str, Any]:
         operation = layer.operation
         if isinstance(operation, Object):
@@ -105,7 +118,7 @@ class _Writer:
         if isinstance(operation, Saved):
             cut = {"output": operation.output} if operation.output is not None else {}
             return {"model": self.path(operation.path), **cut}
-        name = f"{prefix}{layer.name}"
+        name = self.block_name(f"{prefix}{layer.name}")
         block: dict[str, Any] = {"nested": True}
         names = [given.name for given in operation.inputs]
         if names != ["input"]:

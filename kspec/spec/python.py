@@ -21,9 +21,13 @@ _LONGEST = 200
 _SHORT = 90
 """A help is one line: a longer notation is shown by its name alone."""
 _CALL = re.compile(r"([A-Za-z_][A-Za-z_0-9.]*)\s*\(")
-_SIZES = re.compile(r"\(?\s*((-?[0-9]+|None|null)(\s*[,x×*]\s*|\s+|(?=\s*\))|$))+\s*\)?\Z")
+_SIZE = r"(?:-?[0-9]+|None|null)"
+_SIZES = re.compile(rf"\(?\s*{_SIZE}(?:(?:\s*[,x×]\s*|\s+){_SIZE})*\s*,?\s*\)?\Z")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9./]*\Z")
 _NOT_TEXTS = frozenset({"null", "true", "false"})
+
+
+_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
 
 
 class _Unclear(Exception):
@@ -62,9 +66,9 @@ def listed(text: str) -> str:
     text = text.strip()
     if len(text) > _LONGEST:
         return ""
-    if _SIZES.match(text) and (text.startswith("(") or not text.lstrip("-").isalnum()):
-        items = re.findall(r"-?[0-9]+|None|null", text)
-        return f"[{', '.join('null' if item == 'None' else str(item) for item in items)}]"
+    if _SIZES.match(text):
+        items = ["null" if item == "None" else item for item in re.findall(_SIZE, text)]
+        return f"[{', '.join(items)}]" if len(items) > 1 or text[0] == "(" else ""
     if text[:1] not in ("(", "["):
         return ""
     try:
@@ -195,7 +199,7 @@ def _value(node: ast.expr, kind: str | None) -> Any:
         number = _constant(node.operand.value)
         if isinstance(number, (int, float)) and not isinstance(number, bool):
             return -number
-    if isinstance(node, ast.BinOp) and not any(isinstance(part, (ast.Name, ast.Call)) for part in ast.walk(node)):
+    if isinstance(node, ast.BinOp) and all(isinstance(part, _ARITHMETIC) for part in ast.walk(node)):
         return _Written(f"$({ast.unparse(node)})")
     raise _Unclear
 

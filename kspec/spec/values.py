@@ -36,6 +36,8 @@ _GROUPED = re.compile(r"[-+]?[0-9]{1,3}([_,'][0-9]{3})+(\.[0-9]+)?\Z|[-+]?[0-9][
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+\Z")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _ARITHMETIC = re.compile(r"[-+]?[0-9.]+(?:e-?[0-9]+)?(\s*(\*\*?|//?)\s*[-+]?[0-9.]+(?:e-?[0-9]+)?)+\Z")
+_OPERATOR = re.compile(r"\s*(\*\*|//|[*/])\s*")
+_NO_GROUPS = str.maketrans("", "", "_,'")
 _TRUE, _FALSE = ("yes", "on", "true", "y", "t"), ("no", "off", "false", "n", "f")
 
 
@@ -146,14 +148,16 @@ def _number(text: str, *, whole: bool) -> str:
             return f"remove the quotes: {text}"
         return ""
     if _GROUPED.match(text):
-        return f"write `{re.sub(r'''[_,']''', '', text)}`"
+        digits = text.translate(_NO_GROUPS)
+        return f"write `{digits}`" if not whole or "." not in digits else ""
     if _BASED.match(text):
         try:
             return f"write `{int(text, 0)}`"
         except ValueError:
             return ""
     if _ARITHMETIC.match(text) and len(text) <= 40:
-        return f"write `$({re.sub(r'''\s*(\*\*|//|[*/])\s*''', r''' \1 ''', text)})`"
+        spaced = _OPERATOR.sub(r" \1 ", text)
+        return f"write `$({spaced})`"
     if not whole and _DECIMAL_COMMA.match(text):
         return f"write `{text.replace(',', '.')}`"
     if not whole and (found := _PERCENT.match(text)) is not None:

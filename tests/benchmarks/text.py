@@ -36,7 +36,9 @@ def main() -> None:
         ]
         rounds = [[seconds(way) for way in ways] for _ in range(20 if steps < 10_000 else 5)]
         graph, load, compose = (min(column) * 1e3 for column in zip(*rounds, strict=True))
-        print(f"{steps:>6}  {graph:>9.2f}  {load:>8.2f}  {compose:>10.2f}  {graph / load:>6.2f}  {graph / compose:>9.2f}")
+        print(
+            f"{steps:>6}  {graph:>9.2f}  {load:>8.2f}  {compose:>10.2f}  {graph / load:>6.2f}  {graph / compose:>9.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -34,8 +34,19 @@ class Drawing:
 
     def keeping(self, shape: Shape) -> Call:
         """A layer that gives the shape it takes."""
-        choices = ["Dense", "Dropout", "BatchNormalization", "LayerNormalization", "Activation", "PReLU", "op", "LeakyReLU"]
-        choices += {2: ["Conv1D", "GRU", "TimeDistributed", "MHA"], 3: ["Conv2D", "DepthwiseConv2D", "GroupNorm"]}.get(len(shape), [])
+        choices = [
+            "Dense",
+            "Dropout",
+            "BatchNormalization",
+            "LayerNormalization",
+            "Activation",
+            "PReLU",
+            "op",
+            "LeakyReLU",
+        ]
+        choices += {2: ["Conv1D", "GRU", "TimeDistributed", "MHA"], 3: ["Conv2D", "DepthwiseConv2D", "GroupNorm"]}.get(
+            len(shape), []
+        )
         kind = self.one(*choices)
         width = shape[-1]
         frozen = {"trainable": False} if self.draw(st.integers(0, 9)) == 0 else {}
@@ -48,11 +59,17 @@ class Drawing:
             "LeakyReLU": lambda: Call("LeakyReLU", {"negative_slope": 0.2}, "negative_slope"),
             "PReLU": lambda: Call("PReLU"),
             "op": lambda: Call(self.one("ops.tanh", "ops.abs", "ops.square", "ops.sigmoid")),
-            "Conv1D": lambda: Call("Conv1D", {"filters": width, "kernel_size": 2, "padding": self.one("same", "causal")}),
+            "Conv1D": lambda: Call(
+                "Conv1D", {"filters": width, "kernel_size": 2, "padding": self.one("same", "causal")}
+            ),
             "GRU": lambda: Call("GRU", {"units": width, "return_sequences": True}),
             "TimeDistributed": lambda: Call("TimeDistributed", {"layer": {"Dense": {"units": width}}}),
-            "MHA": lambda: Call("MultiHeadAttention", {"num_heads": 2, "key_dim": 2}, wires={"query": "previous", "value": "previous"}),
-            "Conv2D": lambda: Call("Conv2D", {"filters": width, "kernel_size": 3, "padding": "same", "use_bias": self.one(True, False)}),
+            "MHA": lambda: Call(
+                "MultiHeadAttention", {"num_heads": 2, "key_dim": 2}, wires={"query": "previous", "value": "previous"}
+            ),
+            "Conv2D": lambda: Call(
+                "Conv2D", {"filters": width, "kernel_size": 3, "padding": "same", "use_bias": self.one(True, False)}
+            ),
             "DepthwiseConv2D": lambda: Call("DepthwiseConv2D", {"kernel_size": (2, 2), "padding": "same"}),
             "GroupNorm": lambda: Call("GroupNormalization", {"groups": 1}),
         }[kind]()
@@ -82,7 +99,19 @@ class Drawing:
 
     def _from_sequence(self, shape: Shape, units: int) -> tuple[Call, Shape]:
         length, width = shape
-        kind = self.one("Dense", "LSTM", "Bidirectional", "Conv1D", "pool", "Flatten", "Global", "Permute", "ZeroPadding1D", "max", "SimpleRNN")
+        kind = self.one(
+            "Dense",
+            "LSTM",
+            "Bidirectional",
+            "Conv1D",
+            "pool",
+            "Flatten",
+            "Global",
+            "Permute",
+            "ZeroPadding1D",
+            "max",
+            "SimpleRNN",
+        )
         sequences = self.one(True, False)
         after = (length, units) if sequences else (units,)
         if kind in ("LSTM", "SimpleRNN"):
@@ -93,7 +122,10 @@ class Drawing:
         if kind == "Conv1D" and length >= 2:
             return Call(kind, {"filters": units, "kernel_size": 2}), (length - 1, units)
         if kind == "pool" and length >= 2:
-            return Call(self.one("MaxPooling1D", "AveragePooling1D"), {"pool_size": 2}, "pool_size"), (length // 2, width)
+            return Call(self.one("MaxPooling1D", "AveragePooling1D"), {"pool_size": 2}, "pool_size"), (
+                length // 2,
+                width,
+            )
         if kind == "Flatten":
             return Call(kind), (length * width,)
         if kind == "Global":
@@ -115,7 +147,11 @@ class Drawing:
             after = ((height + 1) // 2, (width + 1) // 2, units)
             return Call("Conv2D", {"filters": units, "kernel_size": (3, 1), "strides": 2, "padding": "same"}), after
         if kind == "pool" and min(height, width) >= 2:
-            return Call(self.one("MaxPooling2D", "AveragePooling2D"), {"pool_size": 2}, "pool_size"), (height // 2, width // 2, channels)
+            return Call(self.one("MaxPooling2D", "AveragePooling2D"), {"pool_size": 2}, "pool_size"), (
+                height // 2,
+                width // 2,
+                channels,
+            )
         if kind == "UpSampling2D" and height * width < 40:
             return Call(kind), (2 * height, 2 * width, channels)
         if kind == "Flatten":
@@ -146,7 +182,11 @@ class Drawing:
 
     def some(self, shape: Shape, depth: int) -> tuple[list[Any], Shape]:
         """A step, or a few that belong together."""
-        kind = self.one("keep", "change", "change", "residual", "parallel", "repeat", "block", "skip", "split") if depth else "change"
+        kind = (
+            self.one("keep", "change", "change", "residual", "parallel", "repeat", "block", "skip", "split")
+            if depth
+            else "change"
+        )
         if kind == "residual":
             return [Residual(self.kept(shape, depth - 1), self.one("Add", "Multiply", "Maximum"))], shape
         if kind == "parallel":
@@ -186,7 +226,11 @@ class Drawing:
     def block(self, shape: Shape, depth: int) -> tuple[list[Any], Shape]:
         """A block, its use, and perhaps the same use once more or another with its own variables."""
         width = shape[-1]
-        chain = (Call("Dense", {"units": Var("size"), "activation": self.draw(ACTIVATIONS)}), *self.kept_any(), Call("Dense", {"units": width}, "units"))
+        chain = (
+            Call("Dense", {"units": Var("size"), "activation": self.draw(ACTIVATIONS)}),
+            *self.kept_any(),
+            Call("Dense", {"units": width}, "units"),
+        )
         block = Block(self.fresh("block"), {"size": self.draw(SMALL)}, chain, self.one(True, False))
         frozen = {"trainable": False} if self.draw(st.integers(0, 4)) == 0 else {}
         first = Use(block, {}, self.fresh("use"), frozen)
@@ -199,7 +243,12 @@ class Drawing:
 
     def kept_any(self) -> tuple[Any, ...]:
         """Steps for any width, inside a block whose width is a variable."""
-        choices = (Call("Dropout", {"rate": 0.3}, "rate"), Call("BatchNormalization"), Call("ops.tanh"), Residual((Call("LayerNormalization"),), "Add"))
+        choices = (
+            Call("Dropout", {"rate": 0.3}, "rate"),
+            Call("BatchNormalization"),
+            Call("ops.tanh"),
+            Residual((Call("LayerNormalization"),), "Add"),
+        )
         return tuple(self.draw(st.lists(st.sampled_from(choices), max_size=2)))
 
 

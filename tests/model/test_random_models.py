@@ -23,9 +23,11 @@ def without_names(config: Any) -> Any:
     def wires(value: Any) -> Any:
         if isinstance(value, dict):
             found = {key: wires(item) for key, item in value.items()}
-            return {**found, "keras_history": [numbers[found["keras_history"][0]], *found["keras_history"][1:]]} if (
-                "keras_history" in found
-            ) else found
+            return (
+                {**found, "keras_history": [numbers[found["keras_history"][0]], *found["keras_history"][1:]]}
+                if ("keras_history" in found)
+                else found
+            )
         return [wires(item) for item in value] if isinstance(value, list) else value
 
     def ends(value: Any) -> Any:
