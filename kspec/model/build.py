@@ -16,9 +16,10 @@ from kspec.model.heads import float32_heads
 from kspec.model.objects import custom, factory, make
 from kspec.model.private import operation_of, rename, tensor_name
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
-from kspec.spec.objects import MAX_SIZE, Object
+from kspec.spec.objects import Object
 from kspec.spec.places import placing
 from kspec.spec.schema import Spec
+from kspec.spec.values import MAX_SIZE
 
 
 class Abstract(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Any
 from kspec.diagnostics import Route, listing, nearest, suggestion
 from kspec.spec.expressions import WRONG
 from kspec.spec.graph import Ref, indexed
-from kspec.spec.objects import shown
 from kspec.spec.stepform import WORDS, refuse
 from kspec.spec.steps import UNKNOWN, Nested, Shared, Step, Unknown
+from kspec.spec.values import shown
 from kspec.spec.variables import resolve_variables
 from kspec.spec.walk import Context, Here, Scope, Use, Walk, name_problem
 

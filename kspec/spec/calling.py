@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import Problem, Route, listing, suggestion
 from kspec.spec.graph import Graph
-from kspec.spec.objects import Object, shown
+from kspec.spec.objects import Object
 from kspec.spec.steps import Nested, Step
+from kspec.spec.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

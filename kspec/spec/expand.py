@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from kspec import catalog
-from kspec.diagnostics import Route, listing, suggestion
-from kspec.spec import blocks, forms, stepform
+from kspec.diagnostics import Route, listing
+from kspec.spec import advice, blocks, forms, stepform
 from kspec.spec.graph import Ref
-from kspec.spec.objects import Checker, Known, Object, shown
+from kspec.spec.objects import Checker, Known, Object
 from kspec.spec.schema import Spec, dtype
 from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
+from kspec.spec.values import shown
 from kspec.spec.walk import Context, Here, Scope, TooMany, Walk, reserve
 
 FORMS: dict[str, Callable[[Any, Mapping[str, Any], Here, Walk], Any]] = {
@@ -190,13 +191,7 @@ class _Expansion(Walk):
 
     def _unknown(self, key: str, here: Here) -> None:
         """An operation that is nothing: the nearest one, or how it is written."""
-        layers, ops = catalog.names("layers"), catalog.names("ops")
-        names = (*layers, *FORMS, *self.blocks, *self.checker.registry.custom)
-        help = suggestion(key, ops if key.startswith("ops.") else names)
-        if catalog.find("activations", key) is not None:
-            help = f"write `Activation: {key}`"
-        elif f"ops.{key}" in ops:
-            help = f"did you mean `ops.{key}`?"
+        help = advice.for_operation(key, (*FORMS, *self.blocks, *self.checker.registry.custom))
         message = f"there is no layer, function or block `{key}`"
         self.wrong("unknown-operation", message, here.route, here.context, help, "key")
 

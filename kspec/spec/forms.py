@@ -10,9 +10,9 @@ from kspec.diagnostics import Route, suggestion
 from kspec.spec.blocks import call_again
 from kspec.spec.expressions import WRONG
 from kspec.spec.graph import Ref, Saved
-from kspec.spec.objects import shown
 from kspec.spec.stepform import refuse
 from kspec.spec.steps import UNKNOWN, Shared, Step, Unknown
+from kspec.spec.values import shown
 from kspec.spec.walk import MAX_STEPS, Context, Here, Walk
 
 

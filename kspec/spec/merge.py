@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from kspec import catalog
 from kspec.diagnostics import Note, Problem, Route, Span, SpecError
-from kspec.spec.objects import shown
 from kspec.spec.places import Marks, Moved, Source
 from kspec.spec.project import Project, resolve
 from kspec.spec.source import decode, read
+from kspec.spec.values import shown
 
 if TYPE_CHECKING:
     from pathlib import Path

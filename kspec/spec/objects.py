@@ -10,28 +10,17 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kspec import catalog
-from kspec.diagnostics import Problem, Route, listing, nearest, suggestion
+from kspec.diagnostics import Problem, Route, listing, suggestion
+from kspec.spec import advice
+from kspec.spec.values import MAX_SIZE, expected, fits, instead, items_fit, one, oversized, shown, singular
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from kspec.catalog import Entry, Parameter
 
-MAX_SIZE = 2**31 - 1
-"""The largest whole number that a layer may be given: beyond it no tensor's axis can be indexed."""
-
 _NAMED = frozenset({"activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers"})
 """Kinds whose bare identifiers (`relu`, `adam`) Keras takes as they are."""
-
-_PHRASES = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "a text",
-    "list": "a list",
-    "dict": "a mapping",
-    "null": "null",
-}
 
 
 class Object(NamedTuple):
@@ -100,13 +89,13 @@ class Checker:
             if isinstance(name, str):
                 return self.operation(kind, name, args, (*route, name))
         if isinstance(value, dict) and {"class_name", "config"} <= set(value):
-            self.wrong("wrong-value", f"{_one(kind)} is written `{{Name: {{parameter: value}}}}`", route)
+            self.wrong("wrong-value", f"{one(kind)} is written `{{Name: {{parameter: value}}}}`", route)
             return None
         if isinstance(value, dict) and value:
             help = f"write `{{Name: {{…}}}}` with one name; here: {listing(value)}"
-            self.wrong("wrong-value", f"{_one(kind)} has one name, this mapping has {len(value)}", route, help)
+            self.wrong("wrong-value", f"{one(kind)} has one name, this mapping has {len(value)}", route, help)
             return None
-        self.wrong("wrong-type", f"expected {_one(kind)}, not {shown(value)}", route, "write `Name` or `{Name: {…}}`")
+        self.wrong("wrong-type", f"expected {one(kind)}, not {shown(value)}", route, "write `Name` or `{Name: {…}}`")
         return None
 
     def _named(self, name: str, kind: str, route: Route) -> Any:
@@ -132,6 +121,7 @@ class Checker:
         before = len(self.problems)
         scalar = not isinstance(value, dict) or raw is not value
         args: dict[str, Any] = {}
+        meant: set[str] = set()
         for key, item in raw.items():
             parameter = found.parameters.get(key)
             place = route if scalar else (*route, key)
@@ -139,10 +129,9 @@ class Checker:
                 if found.entry.open and isinstance(key, str):
                     args[key] = item
                 else:
-                    self._unknown_argument(found, key, place)
+                    meant.add(self._unknown_argument(found, key, place))
             else:
                 args[key] = self.argument(found.entry.name, parameter, item, place)
-        meant = {nearest(key, found.parameters) for key in raw if key not in found.parameters}
         self._missing(found, {*raw, *meant}, route, at)
         if len(self.problems) > before:
             return None
@@ -178,14 +167,21 @@ class Checker:
         """One argument's value, checked as far as the catalogue knows."""
         if parameter.object is not None and isinstance(value, (str, dict, list)):
             return self._object_argument(parameter, value, route)
-        if parameter.type is not None and not fits(value, parameter.type):
-            wanted = " or ".join(_PHRASES.get(word, word) for word in parameter.type.split("|") if word != "null")
+        type = parameter.type if parameter.type is not None or parameter.object is None else ""
+        if type is not None and not fits(value, type):
+            wanted = expected(parameter.type, parameter.object, parameter.choices)
             message = f"{owner}'s `{parameter.name}` is {wanted}, not {shown(value)}"
-            self.wrong("wrong-type", message, route, _coercion(value, parameter.type))
-        elif isinstance(value, str) and parameter.choices is not None and value not in parameter.choices:
-            help = suggestion(value, parameter.choices, f"one of {listing(parameter.choices)}")
+            self.wrong("wrong-type", message, route, instead(value, type, parameter.choices))
+        elif type and isinstance(value, list) and (odd := items_fit(value, type)) is not None:
+            place, item = odd
+            wanted = "numbers" if "float" in type else "whole numbers"
+            message = f"{owner}'s `{parameter.name}` is a list of {wanted}, not {shown(item)}"
+            self.wrong("wrong-type", message, (*route, *place), instead(item, "float" if "float" in type else "int"))
+        elif isinstance(value, str) and not catalog.allows(parameter, value):
+            choices = parameter.choices or ()
+            help = suggestion(value, choices, f"one of {listing(choices)}")
             self.wrong("wrong-value", f"{owner}'s `{parameter.name}` cannot be `{value}`", route, help)
-        elif _oversized(value):
+        elif oversized(value):
             message = f"{owner}'s `{parameter.name}` is beyond any tensor's size: {shown(value)}"
             self.wrong("too-large", message, route, f"at most {MAX_SIZE:,}")
         return value
@@ -219,80 +215,24 @@ class Checker:
             help = f"write `{found.entry.name}: {{{example}}}`"
             self.wrong("missing-argument", f"{found.entry.name} needs {listing(missing)}", route, help, at)
 
-    def _unknown_argument(self, found: Known, key: Any, route: Route) -> None:
+    def _unknown_argument(self, found: Known, key: Any, route: Route) -> str:
+        """Note an argument that there is not; the parameter that is meant by it, or an empty text."""
         name = found.entry.name
         if key in ("from", "call", "when", "weights", "output", "merge"):
             message = f"`{key}` stands inside {name}; it is kspec's word and stands beside it"
             self.wrong("misplaced-word", message, route, f"indent it like `{name}`, without the dash", "key")
-            return
-        if not found.parameters:
-            help = f"{name} takes no arguments"
-        else:
-            help = suggestion(key, found.parameters, f"its arguments: {listing(found.parameters)}")
+            return ""
+        meaning = advice.for_argument(found.entry, found.parameters, key)
+        help = meaning.help or advice.arguments_of(found.entry)
         self.wrong("unknown-argument", f"{name} has no argument `{key}`", route, help, "key")
+        return meaning.parameter
 
     def unknown(self, kind: str, name: str, route: Route, at: Any) -> None:
-        """A name that is none of its kind's: the nearest one, or where it does belong."""
-        names = (*catalog.names(kind), *self.registry.custom)
-        help = suggestion(name, names)
-        elsewhere = [other for other in catalog.kinds_of(name) if other != kind]
-        if not help and elsewhere:
-            help = f"`{name}` is {_one(elsewhere[0])}"
-        self.wrong("unknown-object", f"there is no {_one(kind).split(' ', 1)[1]} `{name}`", route, help, at)
-
-
-def fits(value: Any, type: str) -> bool:
-    """Whether a value is of one of the types joined by ``|``; a whole number is a number, nothing else is coerced."""
-    if isinstance(value, Object):
-        return True
-    words = type.split("|")
-    name = "null" if value is None else value.__class__.__name__
-    return name in words or (name == "int" and "float" in words)
-
-
-def shown(value: Any) -> str:
-    """A value as a person would point at it."""
-    if isinstance(value, str):
-        return f"the text `{value if len(value) <= 40 else value[:40] + '…'}`"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    text = f"{value:,}" if isinstance(value, int) else repr(value)
-    return text if len(text) <= 40 else text[:40] + "…"
-
-
-def _oversized(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(_oversized(item) for item in value)
-    return isinstance(value, int) and abs(value) > MAX_SIZE
-
-
-def _coercion(value: Any, type: str) -> str:
-    words = type.split("|")
-    if isinstance(value, str):
-        text = value.strip()
-        if ("int" in words or "float" in words) and text.replace(".", "", 1).replace("_", "").lstrip("+-").isdigit():
-            return f"remove the quotes: {text.replace('_', '')}"
-        if "bool" in words and text.lower() in ("yes", "on", "true", "no", "off", "false"):
-            return "write `true`" if text.lower() in ("yes", "on", "true") else "write `false`"
-    if isinstance(value, float) and value.is_integer() and "int" in words:
-        return f"write `{int(value)}`"
-    return ""
+        """A name that is none of its kind's: the one that is meant, or where it does belong."""
+        help = advice.for_object(kind, name, self.registry.custom)
+        self.wrong("unknown-object", f"there is no {singular(kind)} `{name}`", route, help, at)
 
 
 def _braces(items: list[dict[Any, Any]]) -> str:
     pairs = [f"{key}: …" for item in items for key in item]
     return f"write `{{{', '.join(pairs)}}}`"
-
-
-def _one(kind: str) -> str:
-    singular = {
-        "losses": "loss",
-        "dtype_policies": "dtype policy",
-        "ops": "keras.ops function",
-        "schedules": "learning-rate schedule",
-    }.get(kind, kind.rstrip("s"))
-    return f"{'an' if singular[0] in 'aeiou' else 'a'} {singular}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
-from kspec.spec.objects import shown
+from kspec.spec.values import shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from kspec.diagnostics import Problem, Route, listing, suggestion
-from kspec.spec.objects import MAX_SIZE, Checker, Object, shown
+from kspec.spec.objects import Checker, Object
+from kspec.spec.values import MAX_SIZE, shown
 
 VERSION = 1
 NAME = re.compile(r"[^\s/$:,\[\]{}]{1,200}\Z")
@@ -124,7 +125,7 @@ _COUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kKMGBT]?)\Z")
 
 def _counted(value: Any) -> Any:
     """``217_537``, ``5M`` and ``1.5G`` as whole numbers."""
-    if isinstance(value, str) and (found := _COUNT.match(value)) is not None:
+    if isinstance(value, str) and len(value) <= 40 and (found := _COUNT.match(value)) is not None:
         number = float(found[1].replace("_", "")) if "." in found[1] else int(found[1].replace("_", ""))
         return int(number * _SUFFIX[found[2]])
     return value
@@ -186,10 +187,10 @@ def parse(data: Any, problems: list[Problem], broken: set[str]) -> Spec | None:
     if not isinstance(data, dict):
         problems.append(Problem("wrong-type", f"a spec is a mapping, not {shown(data)}", (), "begin with `kspec: 1`"))
         return None
-    if data.get("kspec") != VERSION or isinstance(data.get("kspec"), bool):
+    if data.get("kspec") != VERSION or not isinstance(data.get("kspec"), int) or isinstance(data.get("kspec"), bool):
         problems.append(_version(data))
         data = {**data, "kspec": VERSION}
-    if "layers" in data and data["layers"] in (None, []):
+    if "layers" in data and data["layers"] in (None, []) and data.get("outputs") is None:
         problems.append(Problem("missing-key", "`layers` is empty", ("layers",), "layers: [{Dense: 10}]", "key"))
     for attempt in (1, 2, 3):
         try:
@@ -323,6 +324,8 @@ def _unknown_help(name: str, route: Route, known: list[str]) -> str:
 def check_objects(spec: Spec, checker: Checker) -> Spec:
     """The spec with the Keras objects of `compile`, `fit` and `dtype_policy` checked and put in as Objects."""
     update: dict[str, Any] = {}
+    if spec.name is not None:
+        check_name(spec.name, ("name",), checker, "value")
     if spec.compile is not None:
         update["compile"] = _compile(spec.compile, checker)
     if spec.fit is not None:

@@ -6,9 +6,9 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route, listing, nearest, suggestion
-from kspec.spec.objects import shown
 from kspec.spec.schema import dtype
 from kspec.spec.steps import UNKNOWN
+from kspec.spec.values import shown
 from kspec.spec.walk import Context, Here, Walk
 
 WORDS = frozenset({"name", "from", "call", "when", "trainable", "dtype", "weights"})

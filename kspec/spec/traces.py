@@ -8,7 +8,7 @@ from typing import Any
 
 from kspec.diagnostics import Note, Problem, Route
 from kspec.spec.expressions import variables_of
-from kspec.spec.objects import shown
+from kspec.spec.values import shown
 
 _CODES = frozenset({"wrong-type", "wrong-value", "too-large", "unknown-object"})
 _OF_A_LITERAL = re.compile(r"remove the quotes|write `[-+0-9._]+`|write `(true|false)`")

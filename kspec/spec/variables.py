@@ -9,8 +9,9 @@ from typing import Any
 
 from kspec.diagnostics import Problem, Route
 from kspec.spec.expressions import MAX_ITEMS, TO_BE_GIVEN, WRONG, ExpressionError, size, substitute, variables_of
-from kspec.spec.objects import Checker, shown
+from kspec.spec.objects import Checker
 from kspec.spec.steps import UNKNOWN
+from kspec.spec.values import shown
 
 MAX_FILLED = 2_000_000
 """Values that all variables together may put into one spec."""

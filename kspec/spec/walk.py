@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from kspec.diagnostics import Note, Problem, Route
 from kspec.spec.expressions import ExpressionError, substitute
 from kspec.spec.graph import Ref
-from kspec.spec.objects import Checker, shown
+from kspec.spec.objects import Checker
 from kspec.spec.schema import NAME, RESERVED
 from kspec.spec.steps import UNKNOWN, Step, Unknown
+from kspec.spec.values import shown
 from kspec.spec.variables import MAX_FILLED, put_in
 
 MAX_STEPS = 200_000

@@ -1,8 +1,9 @@
-"""Dropped cases: every file of `invalid` is refused with exactly the output beside it, every file of `valid` passes.
+"""Dropped cases: each file of `invalid` is refused with exactly the output beside it, each of `valid` passes, and each
+of `warned` passes with warnings.
 
-A case is `NAME.yaml` with the whole expected output in `NAME.txt`: what `kspec check` prints of an invalid one, the
-canonical spec (`kspec show`) of a valid one. A first line ``# args: --set width=3`` adds arguments to the command.
-Files that cases need stand in `parts`.
+A case is `NAME.yaml` with the whole expected output in `NAME.txt`: what `kspec check` prints of an invalid or a warned
+one, the canonical spec (`kspec show`) of a valid one. A first line ``# args: --set width=3`` adds arguments to the
+command. Files that cases need stand in `parts`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, SPECS, check_golden, run_kspec
+from tests.conftest import ROOT, SPECS, Outcome, check_golden, run_kspec
 
 HERE = Path(__file__).parent
 INVALID = sorted((HERE / "invalid").glob("*.yaml"))
 VALID = sorted((HERE / "valid").glob("*.yaml"))
+WARNED = sorted((HERE / "warned").glob("*.yaml"))
 GALLERY = sorted(SPECS.glob("*.yaml"))
 
 
@@ -25,18 +27,46 @@ def arguments(path: Path) -> list[str]:
     return shlex.split(first.removeprefix("# args:")) if first.startswith("# args:") else []
 
 
-def portable(text: str) -> str:
-    """The project's root lies elsewhere on every machine, and so may a line's end where text was wrapped."""
-    return text.replace(str(ROOT), "ROOT")
-
-
-@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
-def test_invalid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def checked(path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """`kspec check` of a case; the same text wherever the project's root lies, however long its name."""
     monkeypatch.chdir(path.parent)
     outcome = run_kspec("check", path.name, *arguments(path))
+    if str(ROOT) in outcome.text:  # where lines are wrapped depends on it
+        monkeypatch.setenv("COLUMNS", "1000")
+        outcome = run_kspec("check", path.name, *arguments(path))
+    return Outcome(outcome.status, outcome.out.replace(str(ROOT), "ROOT"), outcome.err.replace(str(ROOT), "ROOT"))
+
+
+NOT_YET = {
+    "data_home": "`~` in a path is taken for a folder of that name",
+    "large_weights": "`check` has no bound on the size of weights; `build` has",
+    "shape_string_input": "texts reach a Dense",
+    "top_name_slash": "Keras refuses the name, and kspec ends in a defect",
+    "top_version_float": "`kspec: 1.0` is taken for 1",
+}
+"""Cases that kspec does not refuse as it should, and why; each fails here as soon as it does."""
+
+
+def marked(path: Path) -> object:
+    known = path.stem in NOT_YET
+    marks = [pytest.mark.xfail(reason=NOT_YET[path.stem], strict=True, raises=AssertionError)] if known else []
+    return pytest.param(path, id=path.stem, marks=marks)
+
+
+@pytest.mark.parametrize("path", [marked(path) for path in INVALID])
+def test_invalid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = checked(path, monkeypatch)
     assert outcome.status in (1, 2, 3), outcome.text
     assert "defect" not in outcome.err
-    check_golden(path.with_suffix(".txt"), portable(outcome.text))
+    check_golden(path.with_suffix(".txt"), outcome.text)
+
+
+@pytest.mark.parametrize("path", WARNED, ids=lambda path: path.stem)
+def test_warned(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = checked(path, monkeypatch)
+    assert outcome.status == 0, outcome.text
+    assert "warning[" in outcome.text
+    check_golden(path.with_suffix(".txt"), outcome.text)
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
@@ -57,7 +87,7 @@ def test_the_canonical_spec_is_its_own(path: Path, monkeypatch: pytest.MonkeyPat
     trust = () if path in VALID and "--trust" not in arguments(path) else ("parts", "custom_layers")
     sets = [after for before, after in zip(arguments(path), arguments(path)[1:], strict=False) if before == "--set"]
     loaded = api.load(path.name, sets=sets, trust=trust)
-    if loaded.compiled.spec.is_library:
+    if loaded.compiled.spec.is_part:
         return
     text = loaded.show()
     assert api.loads(text, name=path.name, trust=trust).show() == text

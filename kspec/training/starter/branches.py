@@ -46,11 +46,8 @@ def branch(given: Input, *, alone: bool, drop: bool) -> list[Step]:
 def positions(given: Input) -> list[Step]:
     """Steps that make features for each pixel of an image, or each step of a sequence."""
     if given.kind == "image":
-        inner = (
-            Step("Conv2D: {filters: 32, kernel_size: 3, dilation_rate: $rate, padding: same, use_bias: false}"),
-            Step("BatchNormalization: {momentum: 0.9}"),
-            Step("ReLU"),
-        )
+        convolution = "Conv2D: {filters: 32, kernel_size: 3, dilation_rate: $rate, padding: same, activation: relu}"
+        inner = (Step(convolution),)
         wider = Step("repeat: {rate: [1, 2, 4, 8]}", "each looks farther around than the last", inner=inner)
         return [*_scaled(given), wider, Step("Conv2D: {filters: 32, kernel_size: 3, padding: same, activation: relu}")]
     steps = _scaled(given)

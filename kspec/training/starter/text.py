@@ -154,15 +154,15 @@ def _by_output(key: str, values: dict[str, str], comment: str = "") -> list[Line
 
 def _fit(found: Roles, inputs: Sequence[Input], goals: Sequence[Target]) -> list[Line]:
     slow = any(given.kind in ("image", "series", "block") for given in inputs)
-    epochs = 20 if slow or found.rows >= 10_000 else 40 if found.rows >= 1000 else 100
-    patience = 10 if epochs == 100 else 5
+    many = 20 if slow or found.rows >= 10_000 else 40
+    epochs, patience = (many, 5) if found.rows >= 1000 else (40 if slow else 100, 10)
     unfair = _unfair(found, goals)
     held = bool(held_out(found))
     kept = split_at(found.rows, _SPLIT)
     training = found.rows if held or unfair else kept
     lines = [Line("fit:"), Line(f"  epochs: {epochs}", "at most: EarlyStopping ends it when no more is gained")]
     if training >= 32:  # Keras's own size serves fewer rows
-        lines.append(Line(f"  batch_size: {128 if training >= 50_000 else 32}"))
+        lines.append(Line(f"  batch_size: {128 if training >= 50_000 else 32 if training >= 300 else 16}"))
     if unfair and not held:
         lines.append(Line(f"  # no validation_split: {unfair}"))
     elif not held:
