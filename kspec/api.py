@@ -77,7 +77,7 @@ class Loaded:
         """
         from kspec.model.build import abstract
         from kspec.model.compile import check_compile
-        from kspec.model.plan import check_expectations, plan
+        from kspec.model.plan import check_expectations, check_size, plan
 
         with self._located():
             if self.compiled.spec.is_part:
@@ -88,6 +88,7 @@ class Loaded:
             problems = [*check_expectations(self.compiled.spec, found), *check_compile(self.compiled.spec)]
             if problems:
                 raise SpecError(problems)
+            check_size(found)
             return found
 
     def build(self, *, compile: bool = True, max_memory: int | None = None) -> Any:

@@ -44,7 +44,10 @@ class GeneralizedMean(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="gallery")
 class Sampling(keras.layers.Layer):
-    """Draw from the normal distribution whose mean and log variance are given, both (batch, size); the mean when not training."""
+    """Draw from the normal distribution whose mean and log variance are given, both (batch, size).
+
+    Gives the mean when not training.
+    """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -57,7 +60,7 @@ class Sampling(keras.layers.Layer):
         noise = keras.random.normal(ops.shape(mean), dtype=self.compute_dtype, seed=self.generator)
         return mean + ops.exp(0.5 * log_variance) * noise
 
-    def compute_output_shape(self, mean_shape: tuple[int | None, ...], log_variance_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, mean_shape: Any, log_variance_shape: Any) -> Any:
         return mean_shape
 
     def get_config(self) -> dict[str, Any]:

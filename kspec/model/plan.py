@@ -111,20 +111,25 @@ def _size(shape: Any) -> int:
     return math.prod(shape)
 
 
-def check_size(plan: Plan, limit: int) -> None:
+LARGEST = 2**50
+"""Bytes beyond which a size is a slip, whatever the machine."""
+
+
+def check_size(plan: Plan, limit: int = LARGEST) -> None:
     """Refuse what would not fit into `limit` bytes: weights, or one example's activations of any step.
 
     Raises SpecError.
     """
+    mend = "raise it with `--max-memory`" if limit < LARGEST else "no machine holds that"
     if plan.weight_bytes > limit:
         message = f"the weights take {size_text(plan.weight_bytes)}, and {size_text(limit)} are allowed"
-        raise SpecError(Problem("too-large", message, ("layers",), "raise it with `--max-memory`", "key"))
+        raise SpecError(Problem("too-large", message, ("layers",), mend, "key"))
     for call in plan.calls:
         for shape, dtype in call.outputs:
             size = math.prod(axis or 1 for axis in shape) * _BYTES.get(dtype, 4)
             if size > limit:
                 message = f"one example's output of `{call.name}` takes {size_text(size)}"
-                help = f"{size_text(limit)} are allowed; raise it with `--max-memory`"
+                help = f"{size_text(limit)} are allowed: {mend}"
                 raise SpecError(Problem("too-large", message, call.route or ("inputs",), help, "key", uses=call.uses))
 
 

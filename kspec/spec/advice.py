@@ -55,6 +55,8 @@ def for_operation(name: str, own: Collection[str]) -> str:
         return found
     folded = foreign.fold(name)
     activation = foreign.spelled("activations").get(folded, "")
+    if name[:1].isupper() and (found := _written(foreign.meant("layers", name))):
+        return found  # PyTorch's Linear is a layer, Keras's linear an activation
     if activation or catalog.find("activations", name) is not None:
         return f"write `Activation: {activation or name}`"
     found = _written(foreign.meant("layers", name))

@@ -101,7 +101,7 @@ _NAMES: dict[str, dict[str, str]] = {
         "categorical_crossentropy": "crossentropy cross_entropy ce cce categoricalcrossentropyloss",
         "sparse_categorical_crossentropy": "nllloss nll nll_loss scce sparse_ce sparse_crossentropy",
         "binary_crossentropy": "bceloss log_loss logloss binary_ce",
-        "mse": "mseloss l2loss l2 squared_error mean_square_error rmse root_mean_squared_error meansquareerror quadratic",
+        "mse": "mseloss l2loss l2 squared_error mean_square_error rmse root_mean_squared_error meansquareerror",
         "mae": "l1loss l1 absolute_error mean_abs_error",
         "huber": "smoothl1loss smooth_l1 smoothl1 huberloss huber_loss",
         "kl_divergence": "kldivloss kullback_leibler_divergence kl kldiv",
@@ -208,9 +208,7 @@ _REMARKS: dict[str, dict[str, str]] = {
     },
     "metrics": {"the loss is always reported: leave it out": "loss", "write `accuracy`": "val_accuracy val_acc"},
     "optimizers": {"Keras has no such optimizer: `adam` is the usual choice": "lbfgs radam ranger"},
-    "schedules": {
-        "Keras has no such schedule: `CosineDecay` warms up by `warmup_steps` and `warmup_target`": "onecyclelr onecycle"
-    },
+    "schedules": {"Keras has none: `CosineDecay` warms up by `warmup_steps` and `warmup_target`": "onecyclelr"},
     "activations": {"PReLU learns its slope and is a layer: a step of its own": "prelu"},
 }
 
@@ -273,7 +271,7 @@ _ARGUMENTS: dict[str, str] = {
     "clipnorm": "clip_norm max_grad_norm grad_clip gradient_clip clip gradient_clip_norm max_norm",
     "clipvalue": "clip_value",
     "groups": "num_groups n_groups",
-    "input_dim": "num_embeddings vocab_size vocabulary_size vocab num_words max_features n_tokens num_tokens max_tokens",
+    "input_dim": "num_embeddings vocab_size vocabulary_size vocab num_words max_features n_tokens num_tokens",
     "output_dim": "embedding_dim embed_dim embedding_size embed_size dim units features d_model hidden_size embeddings",
     "mask_zero": "masking",
     "num_heads": "heads n_heads nhead nheads num_head n_head h",

@@ -95,6 +95,9 @@ def confined(project: Project, folder: Path, text: object, route: Route) -> Path
     if "://" in text:
         help = "download it, and name the file"
         raise SpecError(Problem("file-missing", "kspec opens no network addresses", route, help))
+    if text.startswith("~"):
+        message = "`~` leads out of the project"
+        raise SpecError(Problem("file-outside-root", message, route, f"paths in a spec stay inside {project.root}"))
     path = Path(folder, text)
     try:
         real = path.resolve()

@@ -325,7 +325,7 @@ def check_objects(spec: Spec, checker: Checker) -> Spec:
     """The spec with the Keras objects of `compile`, `fit` and `dtype_policy` checked and put in as Objects."""
     update: dict[str, Any] = {}
     if spec.name is not None:
-        check_name(spec.name, ("name",), checker, "value")
+        _check_title(spec.name, checker)
     if spec.compile is not None:
         update["compile"] = _compile(spec.compile, checker)
     if spec.fit is not None:
@@ -344,6 +344,11 @@ def check_objects(spec: Spec, checker: Checker) -> Spec:
         if given is not None and given not in DTYPES:
             help = suggestion(given, DTYPES, f"one of {listing(DTYPES, 20)}")
             checker.wrong("wrong-value", f"there is no dtype `{given}`", ("inputs", name, "dtype"), help)
+        elif given == "string":
+            help = "turn texts into whole numbers before training, and give the input an int dtype"
+            checker.wrong(
+                "not-on-jax", "texts need TensorFlow, which kspec does without", ("inputs", name, "dtype"), help
+            )
     return spec.model_copy(update=update)
 
 
@@ -363,6 +368,13 @@ def dtype(value: Any, route: Route, checker: Checker) -> Any:
             checker.wrong("wrong-value", f"there is no dtype policy `{value}`", route, help)
         return value
     return checker.object(value, "dtype_policies", route)
+
+
+def _check_title(name: str, checker: Checker) -> None:
+    """The model's name also names the folders of its runs; Keras refuses a slash too."""
+    if not name.strip() or len(name) > 200 or not name.isprintable() or set(name) & set("/\\"):
+        help = "a model's name is a line of at most 200 characters, without / and \\"
+        checker.wrong("wrong-value", f"{shown(name)} cannot be a model's name", ("name",), help)
 
 
 def check_name(name: Any, route: Route, checker: Checker, at: Any = "key") -> bool:

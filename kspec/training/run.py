@@ -109,7 +109,8 @@ def begin(
 ) -> Run:
     """Make a run's folder, `folder` or a new one under ``runs``, with the spec's text and what is known at the start.
 
-    `spec` gives the text for the folder, since paths in it are relative to where it stands; `data` are the matched parts by name (``train``, ``validation``).
+    `spec` gives the text for the folder, since paths in it are relative to where it stands; `data` are the matched
+    parts by name (``train``, ``validation``).
 
     Raises `FileError`: ``run-exists`` for a folder that holds something, ``file-write`` where it cannot be made.
     """

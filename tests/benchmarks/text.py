@@ -1,4 +1,4 @@
-"""What the way from text to Graph costs, in times of PyYAML's C parser on the same text: ``python tests/benchmarks/text.py``
+"""What the way from text to Graph costs, in times of PyYAML's C parser: ``python tests/benchmarks/text.py``
 
 Prints, for specs of 50, 1,000 and 10,000 steps, the best of several interleaved runs of `kspec.loads`, of
 `yaml.load(…, CSafeLoader)` (parsing to data) and of `yaml.compose` (parsing alone), and the ratios.

@@ -81,7 +81,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Program:
-    """`inputs` by name; `joined` chains, one for each input, meet in a Concatenate before `tail` where there are two."""
+    """`inputs` by name; `joined` chains, one for each input, meet in a Concatenate before `tail`."""
 
     inputs: dict[str, tuple[int, ...]]
     heads: tuple[tuple[Any, ...], ...]

@@ -50,7 +50,7 @@ class Drawing:
         kind = self.one(*choices)
         width = shape[-1]
         frozen = {"trainable": False} if self.draw(st.integers(0, 9)) == 0 else {}
-        made = {
+        return {
             "Dense": lambda: Call("Dense", {"units": width, "activation": self.draw(ACTIVATIONS)}, words=frozen),
             "Dropout": lambda: Call("Dropout", {"rate": self.one(0.1, 0.5)}, "rate"),
             "BatchNormalization": lambda: Call("BatchNormalization", {"momentum": 0.9}, words=frozen),
@@ -73,7 +73,6 @@ class Drawing:
             "DepthwiseConv2D": lambda: Call("DepthwiseConv2D", {"kernel_size": (2, 2), "padding": "same"}),
             "GroupNorm": lambda: Call("GroupNormalization", {"groups": 1}),
         }[kind]()
-        return made
 
     # -- steps that change it ----------------------------------------------------------------------------------
 

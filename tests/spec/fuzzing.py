@@ -1,4 +1,4 @@
-"""How hard the property tests try: the same examples each time, or `KSPEC_FUZZ=20` for twenty times as many new ones."""
+"""How hard the property tests try: the same examples each time, or `KSPEC_FUZZ=20` for twenty times as many."""
 
 from __future__ import annotations
 

@@ -37,23 +37,7 @@ def checked(path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     return Outcome(outcome.status, outcome.out.replace(str(ROOT), "ROOT"), outcome.err.replace(str(ROOT), "ROOT"))
 
 
-NOT_YET = {
-    "data_home": "`~` in a path is taken for a folder of that name",
-    "large_weights": "`check` has no bound on the size of weights; `build` has",
-    "shape_string_input": "texts reach a Dense",
-    "top_name_slash": "Keras refuses the name, and kspec ends in a defect",
-    "top_version_float": "`kspec: 1.0` is taken for 1",
-}
-"""Cases that kspec does not refuse as it should, and why; each fails here as soon as it does."""
-
-
-def marked(path: Path) -> object:
-    known = path.stem in NOT_YET
-    marks = [pytest.mark.xfail(reason=NOT_YET[path.stem], strict=True, raises=AssertionError)] if known else []
-    return pytest.param(path, id=path.stem, marks=marks)
-
-
-@pytest.mark.parametrize("path", [marked(path) for path in INVALID])
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
 def test_invalid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = checked(path, monkeypatch)
     assert outcome.status in (1, 2, 3), outcome.text
