@@ -48,6 +48,9 @@ def construction(error: BaseException, operation: Object, uses: tuple[Any, ...] 
     said = re.sub(r"^(Received an invalid value|Invalid value received) for (argument )?", "a wrong value for ", said)
     argument = next((name for name in operation.args if f"`{name}`" in said), None)
     route = (*operation.route, argument) if argument is not None else operation.route
+    wrapped = [value.name for value in operation.args.values() if isinstance(value, Object)]
+    if wrapped and "could not be deserialized" in said:  # Keras copies what it wraps, and says so at length
+        said = f"it cannot wrap {wrapped[0]}"
     message = f"{operation.name} cannot be made: {said}"
     return Problem("wrong-value", message, route, at="value" if argument else "key", uses=uses)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kspec import catalog
 from kspec.diagnostics import Problem, Route, listing, suggestion
-from kspec.spec import advice
+from kspec.spec import advice, python
 from kspec.spec.values import MAX_SIZE, expected, fits, instead, items_fit, one, oversized, shown, singular
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class Checker:
             return None
         before = len(self.problems)
         scalar = not isinstance(value, dict) or raw is not value
+        if None in raw.values():  # `(3, 3)` in braces is cut at its comma
+            raw = python.rejoined(raw)
         args: dict[str, Any] = {}
         meant: set[str] = set()
         for key, item in raw.items():
@@ -137,7 +139,7 @@ class Checker:
             return None
         return Object(found.entry.kind if found.entry.kind != "custom" else kind, found.entry.name, args, route)
 
-    def _arguments(self, found: Known, kind: str, value: Any, route: Route) -> dict[str, Any] | None:
+    def _arguments(self, found: Known, kind: str, value: Any, route: Route) -> Mapping[str, Any] | None:
         """The arguments by name; a lone value is the first parameter's."""
         if value is None:
             return {}

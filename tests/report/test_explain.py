@@ -60,7 +60,7 @@ def test_a_wrong_code_names_the_nearest() -> None:
 # Their cause is a whole build, data, another file, or more than fits on a page.
 ELSEWHERE = {
     *("cannot-adapt", "compile-missing", "data-match", "expect", "file-missing", "file-outside-root", "import"),
-    *("model-file", "shape", "spec-version", "untrusted-code", "weights"),
+    *("model-file", "shape", "spec-version", "untrusted-code", "weights", "custom-code", "unused"),
 }
 
 
