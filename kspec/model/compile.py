@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kspec.diagnostics import Problem, SpecError
+from kspec.model.backend import load_keras
 from kspec.model.errors import brief, construction
 from kspec.model.objects import make
 from kspec.spec.objects import Object
@@ -29,6 +30,7 @@ def compile_model(model: Any, section: Compile) -> None:
     if problems:
         raise SpecError(problems)
     try:
+        made["optimizer"] = _scaled(made["optimizer"], model, section.auto_scale_loss)
         model.compile(
             **made,
             run_eagerly=section.run_eagerly,
@@ -38,6 +40,20 @@ def compile_model(model: Any, section: Compile) -> None:
         )
     except (ValueError, TypeError) as error:
         raise SpecError(Problem("wrong-value", f"Keras refuses this: {brief(error)}", ("compile",), at="key")) from None
+
+
+def _scaled(optimizer: Any, model: Any, wanted: bool) -> Any:
+    """The optimizer, with loss scaling where Keras would add it.
+
+    Keras adds it by the model's dtype policy, which a saved functional model forgets: loaded again, its optimizer
+    would not fit the variables saved. Said outright, the scaling is in the file.
+    """
+    if not wanted or optimizer is None or model.dtype_policy.name != "mixed_float16":
+        return optimizer
+    keras = load_keras()
+    inner = keras.optimizers.get(optimizer)
+    scaled = isinstance(inner, keras.optimizers.LossScaleOptimizer)
+    return inner if scaled else keras.optimizers.LossScaleOptimizer(inner, name="loss_scale_optimizer")
 
 
 def _problem(error: Exception, value: Any, route: tuple[str | int, ...]) -> Problem:

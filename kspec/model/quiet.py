@@ -1,4 +1,4 @@
-"""A warning of Keras 3.15 with NumPy 2 that tells a person nothing."""
+"""Warnings that Keras 3.15 causes by itself and that tell a person nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def without_copy_warnings() -> Iterator[None]:
-    """Keras's variables do not know NumPy 2's `copy` argument yet, and saving, serializing and callbacks ask by it."""
+def without_keras_warnings() -> Iterator[None]:
+    """Silence what Keras's own code makes NumPy and JAX warn of.
+
+    Its variables do not know NumPy 2's `copy` argument yet, and saving, serializing and callbacks ask by it.
+    Its metrics ask for 64-bit whole numbers, which JAX makes 32-bit ones.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Explicitly requested dtype u?int64", UserWarning)
         yield

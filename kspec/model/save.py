@@ -7,7 +7,7 @@ from typing import Any
 
 from kspec.diagnostics import Problem, UsageError
 from kspec.files import atomic_path
-from kspec.model.quiet import without_copy_warnings
+from kspec.model.quiet import without_keras_warnings
 
 
 def check_ending(path: Path) -> None:
@@ -22,7 +22,7 @@ def save(model: Any, path: Path) -> None:
 
     Raises FileError where the file cannot be written; what was there before stays.
     """
-    with atomic_path(path) as temporary, without_copy_warnings():
+    with atomic_path(path) as temporary, without_keras_warnings():
         if path.name.endswith(".weights.h5"):
             model.save_weights(temporary)
         else:

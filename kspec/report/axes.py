@@ -25,8 +25,9 @@ class Axis(NamedTuple):
 def linear_axis(values: Sequence[float], wanted: int = 5) -> Axis:
     """An axis a little longer than the finite `values` (at least one), with `wanted` ticks or a few more."""
     low, high = min(values), max(values)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        half = abs(low) * 0.05
+    # Differences near the smallest double are none: a step between ticks would have no digits left.
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-290):
+        half = abs(low) * 0.05 if abs(low) > 1e-280 else 0.0
         low, high = (low - half, high + half) if half else (0.0, 1.0)
     else:
         pad = (high - low) * 0.06

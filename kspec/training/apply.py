@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import Problem, UsageError
+from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.match import Matched
 from kspec.training.fit import failing, targets
 from kspec.training.interface import interface_of
@@ -25,7 +26,7 @@ def evaluate(model: Any, data: Matched, *, batch_size: int | None = None) -> dic
             Problem("compile-missing", message, help="evaluate its spec with its weights, or its run's folder")
         )
     interface = interface_of(model)
-    with failing("evaluation"):
+    with failing("evaluation"), without_keras_warnings():
         scores = model.evaluate(
             x=interface.pack_inputs(data.x),
             y=targets(data, interface),
@@ -43,6 +44,6 @@ def predict(model: Any, data: Matched, *, batch_size: int | None = None) -> dict
     Raises `TrainingError` where Keras fails.
     """
     interface = interface_of(model)
-    with failing("prediction"):
+    with failing("prediction"), without_keras_warnings():
         given = model.predict(interface.pack_inputs(data.x), batch_size=batch_size, verbose=0)
     return interface.unpack_outputs(given)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import KspecError, Problem, TrainingError
 from kspec.model.objects import make
-from kspec.model.quiet import without_copy_warnings
+from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.check import check_steps, split_at
 from kspec.training.data.match import Matched
 from kspec.training.interface import Interface, interface_of
@@ -121,7 +121,7 @@ def _validation(data: Matched | None, interface: Interface) -> Any:
 @contextlib.contextmanager
 def _told(progress: Progress) -> Iterator[None]:
     """What callbacks print is told to the progress; Keras's remark about a shorter epoch is no warning here."""
-    with contextlib.redirect_stdout(Told(progress)), without_copy_warnings(), warnings.catch_warnings():
+    with contextlib.redirect_stdout(Told(progress)), without_keras_warnings(), warnings.catch_warnings():
         # `check_steps` has refused too many steps; fewer than the data has make every other epoch a short one.
         warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
         yield

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kspec.model.backend import load_keras
-from kspec.model.quiet import without_copy_warnings
+from kspec.model.quiet import without_keras_warnings
 
 Shape = tuple[int | None, ...]
 
@@ -161,7 +161,7 @@ def _measured(model: Any, name: str, index: int, count: int) -> bool:
     """Whether an output without a loss has metrics, which need targets too."""
     if not model.compiled:
         return False
-    with without_copy_warnings():
+    with without_keras_warnings():
         config = model.get_compile_config() or {}
     return any(_has(config.get(key), name, index, count) for key in ("metrics", "weighted_metrics"))
 

@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from kspec.diagnostics import FileError, Problem
 from kspec.files import atomic_path, write_atomically
-from kspec.model.quiet import without_copy_warnings
+from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.match import Matched
 
 State = Literal["running", "finished", "failed", "interrupted"]
@@ -82,7 +82,7 @@ class Run:
     def save(self, model: Any) -> None:
         """Write the model and its weights, each whole or not at all."""
         optimizer = model.optimizer
-        with without_copy_warnings():
+        with without_keras_warnings():
             with atomic_path(self.folder / MODEL) as path:
                 model.save(path)
             try:

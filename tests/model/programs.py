@@ -248,11 +248,12 @@ class _Script:
         args = {key: _value(item, scope.env) for key, item in step.args.items()}
         if isinstance(step.wires, dict):
             named = {key: tensor if name == "previous" else scope.tensors[name] for key, name in step.wires.items()}
-            return self.layer(place, step.op, args, scope, step.words)(**named)
+            # The first one by its place, as people write it, and kspec calls it.
+            return self.layer(place, step.op, args, scope, step.words)(named.pop(next(iter(named))), **named)
         given = [tensor if name == "previous" else scope.tensors[name] for name in step.wires] or [tensor]
         if step.op.startswith("ops."):
             function = getattr(keras.ops, step.op[4:])
-            return function(given if step.op == "ops.concatenate" else given[0], *given[1:], **args)
+            return function(given, **args) if step.op == "ops.concatenate" else function(*given, **args)
         return self.layer(place, step.op, args, scope, step.words)(given if len(given) > 1 else given[0])
 
     def layer(self, place: str, name: str, args: Env, scope: _Scope, words: dict[str, Any]) -> Any:

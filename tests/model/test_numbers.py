@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kspec import api
-from kspec.model.quiet import without_copy_warnings
+from kspec.model.quiet import without_keras_warnings
 from tests.conftest import SPECS
 from tests.model import twins
 from tests.model.twins import keras
@@ -145,7 +145,7 @@ def test_three_epochs_without_shuffling_are_keras_own(tmp_path: Path, optimizer:
     def script() -> Any:
         model = small()
         model.compile(make(), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        with without_copy_warnings():
+        with without_keras_warnings():
             history = model.fit(x, y, epochs=3, batch_size=20, shuffle=False, validation_split=0.25, verbose=0)
         return model, history.history
 
@@ -159,7 +159,8 @@ def test_the_run_folder_s_model_is_the_trained_one(tmp_path: Path) -> None:
     write_data(tmp_path / "data.npz")
     text = TRAINED + "    compile: {loss: sparse_categorical_crossentropy}\n"
     result = twins.loaded(text, tmp_path).fit(tmp_path / "data.npz", output=tmp_path / "run")
-    twins.assert_same_weights(api.open_model(result.folder).model, result.model)
+    # Keras leaves the states of random numbers out of a `.keras` file.
+    twins.assert_same_weights(api.open_model(result.folder).model, result.model, seeds=False)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kspec
-from kspec.model.quiet import without_copy_warnings
+from kspec.model.quiet import without_keras_warnings
 
 
 def build(text: str, **options: Any) -> Any:
@@ -19,7 +19,7 @@ def build(text: str, **options: Any) -> Any:
 
 
 def weights(model: Any) -> list[Any]:
-    with without_copy_warnings():
+    with without_keras_warnings():
         return [np.asarray(weight) for weight in model.get_weights()]
 
 
@@ -91,7 +91,7 @@ def test_weights_beside_a_step_and_at_the_top(tmp_path: Path, monkeypatch: pytes
     kernel, bias, *_ = weights(trained)
     np.savez("body.npz", kernel=kernel, bias=bias)
     np.save("table.npy", np.arange(12, dtype="float32").reshape(6, 2))
-    with without_copy_warnings():
+    with without_keras_warnings():
         trained.save_weights("whole.weights.h5")
         trained.save("whole.keras")
     other = CHAIN.replace("seed: 1", "seed: 2")
@@ -117,7 +117,7 @@ def test_weights_beside_a_step_and_at_the_top(tmp_path: Path, monkeypatch: pytes
 def test_saved_models_and_specs_as_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     trained = build(CHAIN)
-    with without_copy_warnings():
+    with without_keras_warnings():
         trained.save("chain.keras")
     Path("chain.yaml").write_text("kspec: 1\n" + CHAIN, encoding="utf-8")
     x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
@@ -204,7 +204,7 @@ def test_code_of_one_s_own_runs_only_when_trusted(tmp_path: Path, monkeypatch: p
 
 def test_a_saved_model_loads_where_kspec_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with without_copy_warnings():
+    with without_keras_warnings():
         build(CHAIN).save("model.keras")
     code = (
         "import sys; sys.modules['kspec'] = None\nimport keras\n"
