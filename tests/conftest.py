@@ -14,6 +14,8 @@ import pytest
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["COLUMNS"] = "100"
+# Small models spend their time in XLA's compiler, so tests ask it for no effort.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 for variable in ("NO_COLOR", "FORCE_COLOR", "CI"):
     os.environ.pop(variable, None)
 

@@ -22,7 +22,13 @@ def content(path: Path) -> dict[str, object]:
     return {**content(path.parent / base), **data} if base else data
 
 
-TRAINED = [path for path in ALL if "data" in content(path)]
+LONG = ("decoder", "inception", "unet")
+"""An epoch takes them half a minute and more."""
+TRAINED = [
+    pytest.param(path, marks=[pytest.mark.slow] if path.stem in LONG else [], id=path.stem)
+    for path in ALL
+    if "data" in content(path)
+]
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +72,7 @@ def test_builds_and_summarizes(path: Path, here: Path) -> None:
     assert f"Total params: {counted} " in summary.out
 
 
-@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", TRAINED)
 def test_trains_and_is_used(path: Path, here: Path) -> None:
     fitted = run_kspec("fit", f"specs/{path.name}", "--set", "fit.epochs=1", "-o", here / "run", *TRUST)
     assert fitted.status == 0, fitted.text
