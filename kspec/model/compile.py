@@ -8,8 +8,8 @@ from kspec.diagnostics import Problem, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.errors import brief, construction
 from kspec.model.objects import make
-from kspec.spec.objects import Object
-from kspec.spec.schema import Compile, Spec, objects_in
+from kspec.spec.objects import Object, objects_in
+from kspec.spec.schema import Compile, Spec
 
 
 def compile_model(model: Any, section: Compile) -> None:

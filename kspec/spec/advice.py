@@ -24,6 +24,9 @@ def for_object(kind: str, name: str, custom: Iterable[str] = ()) -> str:
     """Help for a name where an object of `kind` is expected, which is none."""
     if kind in _NULL_WILL_DO and name in ("None", "none", "nil"):
         return "write `null`, or leave it out"
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) > 1 and all(part.isidentifier() for part in parts):
+        return f"write a list: `[{', '.join(parts)}]`"
     if python.is_call(name):
         last = python.called(name)
         if foreign.canonical(kind, last):

@@ -1,6 +1,6 @@
 """The passes from a file to a Graph, in their order, in one list.
 
-text → `merge.load` (extends, import) → `--set` → variables → `schema` → `objects` → `expand` → `attach` → `graph.link`
+text → `merge.load` (extends, import) → `--set` → variables → `parse` → `sections` → `expand` → `attach` → `graph.link`
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
-from kspec.spec import attach, custom, schema
+from kspec.spec import attach, custom
 from kspec.spec.dangling import dangling
 from kspec.spec.expand import expand
 from kspec.spec.expressions import NoValue
@@ -20,9 +20,11 @@ from kspec.spec.graph import Graph
 from kspec.spec.link import link
 from kspec.spec.merge import compose, load
 from kspec.spec.objects import Checker, Registry
+from kspec.spec.parse import parse
 from kspec.spec.places import Source, located
 from kspec.spec.project import Project, find_project
 from kspec.spec.schema import Spec
+from kspec.spec.sections import check_objects
 from kspec.spec.sets import with_sets
 from kspec.spec.source import read
 from kspec.spec.steps import UNKNOWN, Expanded
@@ -89,7 +91,7 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     checker = Checker(Registry(), problems)
     broken: set[str] = set()
     data, variables = filled(source.data, checker, broken)
-    spec = schema.parse(data, problems, broken)
+    spec = parse(data, problems, broken)
     if spec is None:
         raise SpecError(located(source, problems))
     folder = source.file.path.parent if source.file.path is not None else project.root
@@ -98,7 +100,7 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     if spec.class_ is not None:
         custom.check_class(spec.class_, folders, project, problems)
     checker = Checker(registry, problems)
-    spec = schema.check_objects(spec, checker)
+    spec = check_objects(spec, checker)
     if broken & _NEEDED:  # steps cannot be read without what defines their words
         raise SpecError(dict.fromkeys(located(source, problems)))
     own = {name for name in spec.blocks if source.file_of(("blocks", name)) is source.file}

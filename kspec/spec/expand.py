@@ -11,7 +11,8 @@ from kspec.diagnostics import Route, listing
 from kspec.spec import advice, blocks, forms, stepform
 from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, Known, Object
-from kspec.spec.schema import Spec, dtype
+from kspec.spec.schema import Spec
+from kspec.spec.sections import dtype
 from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
 from kspec.spec.values import shown
 from kspec.spec.walk import Context, Here, Scope, TooMany, Walk, reserve

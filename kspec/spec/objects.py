@@ -92,11 +92,22 @@ class Checker:
             self.wrong("wrong-value", f"{one(kind)} is written `{{Name: {{parameter: value}}}}`", route)
             return None
         if isinstance(value, dict) and value:
-            help = f"write `{{Name: {{…}}}}` with one name; here: {listing(value)}"
+            help = self._one_name(value, kind) or f"write `{{Name: {{…}}}}` with one name; here: {listing(value)}"
             self.wrong("wrong-value", f"{one(kind)} has one name, this mapping has {len(value)}", route, help)
             return None
         self.wrong("wrong-type", f"expected {one(kind)}, not {shown(value)}", route, "write `Name` or `{Name: {…}}`")
         return None
+
+    def _one_name(self, value: dict[Any, Any], kind: str) -> str:
+        """Help for a mapping with a name and its arguments side by side, in the two ways that people write it."""
+        name = next((key for key in value if isinstance(key, str) and self.registry.find(kind, key) is not None), None)
+        rest = {key: item for key, item in value.items() if key != name}
+        if name is not None and value[name] is None:
+            return f"indent {listing(rest)} further than `{name}`, or write `{python.flow({name: rest})}`"
+        word = next((key for key in ("name", "type", "class_name") if isinstance(value.get(key), str)), None)
+        if word is None or self.registry.find(kind, value[word]) is None:
+            return ""
+        return f"write `{python.flow({value[word]: {key: item for key, item in value.items() if key != word}})}`"
 
     def _named(self, name: str, kind: str, route: Route) -> Any:
         found = self.registry.find(kind, name)
@@ -124,6 +135,7 @@ class Checker:
             raw = python.rejoined(raw)
         args: dict[str, Any] = {}
         meant: set[str] = set()
+        unknown: list[tuple[Any, Route]] = []
         for key, item in raw.items():
             parameter = found.parameters.get(key)
             place = route if scalar else (*route, key)
@@ -131,10 +143,13 @@ class Checker:
                 if found.entry.open and isinstance(key, str):
                     args[key] = item
                 else:
-                    meant.add(self._unknown_argument(found, key, place))
+                    unknown.append((key, place))
             else:
                 args[key] = self.argument(found.entry.name, parameter, item, place)
-        self._missing(found, {*raw, *meant}, route, at)
+        for key, place in unknown:
+            meant.add(self._unknown_argument(found, key, place, raw))
+        if "" not in meant:  # else the wrong argument's help says what is missing
+            self._missing(found, {*raw, *meant}, route, at)
         if len(self.problems) > before:
             return None
         return Object(found.entry.kind if found.entry.kind != "custom" else kind, found.entry.name, args, route)
@@ -158,12 +173,17 @@ class Checker:
         return {found.first: value}
 
     def _is_first(self, found: Known, value: dict[Any, Any]) -> bool:
-        """Whether a mapping is itself an object, meant for the first parameter: ``Bidirectional: {LSTM: 32}``."""
+        """Whether a mapping is itself an object, meant for the first parameter: ``Bidirectional: {LSTM: 32}``.
+
+        Classes begin with a capital letter and parameters do not, so a misspelt class is one too.
+        """
         if len(value) != 1 or not found.first:
             return False
         (key,) = value
         kind = found.parameters[found.first].object
-        return kind is not None and key not in found.parameters and self.registry.find(kind, str(key)) is not None
+        if kind is None or key in found.parameters:
+            return False
+        return str(key)[:1].isupper() or self.registry.find(kind, str(key)) is not None
 
     def argument(self, owner: str, parameter: Parameter, value: Any, route: Route) -> Any:
         """One argument's value, checked as far as the catalogue knows."""
@@ -197,6 +217,11 @@ class Checker:
             return value
         if kind == "dtype_policies" and isinstance(value, str):
             return value
+        if isinstance(value, str) and "float" in (parameter.type or "") and self.registry.find(kind, value) is None:
+            message = f"`{parameter.name}` is {expected(parameter.type, kind, None)}, not {shown(value)}"
+            help = instead(value, "float") or advice.for_object(kind, value, self.registry.custom)
+            self.wrong("wrong-type", message, route, help)
+            return None
         return self.object(value, kind, route)
 
     def _runs(self, found: Known, name: str, route: Route, at: Any) -> bool:
@@ -206,7 +231,8 @@ class Checker:
             self.wrong("untrusted-code", f"`{name}` is code of `{module}`, which is not trusted", route, help, at)
             return False
         if found.entry.jax:
-            self.wrong("not-on-jax", f"{found.entry.name} cannot be used here: {found.entry.jax}", route, at=at)
+            reason, _, help = found.entry.jax.partition(": ")
+            self.wrong("not-supported", f"{found.entry.name} {reason}", route, help, at)
             return False
         return True
 
@@ -217,7 +243,7 @@ class Checker:
             help = f"write `{found.entry.name}: {{{example}}}`"
             self.wrong("missing-argument", f"{found.entry.name} needs {listing(missing)}", route, help, at)
 
-    def _unknown_argument(self, found: Known, key: Any, route: Route) -> str:
+    def _unknown_argument(self, found: Known, key: Any, route: Route, given: Container[str]) -> str:
         """Note an argument that there is not; the parameter that is meant by it, or an empty text."""
         name = found.entry.name
         if key in ("from", "call", "when", "weights", "output", "merge"):
@@ -225,7 +251,9 @@ class Checker:
             self.wrong("misplaced-word", message, route, f"indent it like `{name}`, without the dash", "key")
             return ""
         meaning = advice.for_argument(found.entry, found.parameters, key)
-        help = meaning.help or advice.arguments_of(found.entry)
+        missing = [name for name in found.required if name not in given]
+        needs = f"{name} needs {listing(missing)}" if missing else ""
+        help = meaning.help or needs or advice.arguments_of(found.entry)
         self.wrong("unknown-argument", f"{name} has no argument `{key}`", route, help, "key")
         return meaning.parameter
 
@@ -238,3 +266,14 @@ class Checker:
 def _braces(items: list[dict[Any, Any]]) -> str:
     pairs = [f"{key}: …" for item in items for key in item]
     return f"write `{{{', '.join(pairs)}}}`"
+
+
+def objects_in(value: Any) -> list[Object]:
+    """Every Object in a checked value, outermost first."""
+    if isinstance(value, Object):
+        return [value, *objects_in(value.args)]
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in objects_in(item)]
+    if isinstance(value, (list, tuple)):
+        return [found for item in value for found in objects_in(item)]
+    return []

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route, listing, nearest, suggestion
-from kspec.spec.schema import dtype
+from kspec.spec.sections import dtype
 from kspec.spec.steps import UNKNOWN
 from kspec.spec.values import shown
 from kspec.spec.walk import Context, Here, Walk

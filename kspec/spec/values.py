@@ -38,6 +38,7 @@ _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _ARITHMETIC = re.compile(r"[-+]?[0-9.]+(?:e-?[0-9]+)?(\s*(\*\*?|//?)\s*[-+]?[0-9.]+(?:e-?[0-9]+)?)+\Z")
 _OPERATOR = re.compile(r"\s*(\*\*|//|[*/])\s*")
 _NO_GROUPS = str.maketrans("", "", "_,'")
+_DASHES = str.maketrans("‐‑‒–—−", "------")
 _TRUE, _FALSE = ("yes", "on", "true", "y", "t"), ("no", "off", "false", "n", "f")
 
 
@@ -142,7 +143,10 @@ def _for_text(text: str, words: list[str]) -> str:
 
 
 def _number(text: str, *, whole: bool) -> str:
-    """A number that a person meant: quoted, grouped, in another base, a fraction, a percentage."""
+    """A number that a person meant: quoted, grouped, in another base, a fraction, a percentage, a long dash."""
+    plain = text.translate(_DASHES)
+    if plain != text and _PLAIN.match(plain) and not (whole and not plain.lstrip("+-").isdigit()):
+        return f"write `{plain}`"
     if _PLAIN.match(text):  # YAML would have read a number: it is in quotes
         if not whole or text.lstrip("+-").isdigit():
             return f"remove the quotes: {text}"
