@@ -245,9 +245,9 @@ class Walk:
                 help = f"an axis has at most {MAX_SIZE:,}"
                 self.problems.append(Problem("too-large", message, node.route, help, "key", uses=node.uses))
                 return False
-        if node.names > len(outputs):
+        if len(node.names) > len(outputs):
             gives = "one tensor" if len(outputs) == 1 else f"{len(outputs)} tensors"
-            message = f"`{node.name}` gives {gives}, and {node.names} names are given"
+            message = f"`{node.name}` gives {gives}, and {len(node.names)} names are given"
             route = (*node.route[:-1], "name")
             self.problems.append(Problem("wiring", message, route, uses=node.uses))
             return False

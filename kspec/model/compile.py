@@ -32,7 +32,7 @@ def compile_model(model: Any, section: Compile) -> None:
     try:
         made["optimizer"] = _scaled(made["optimizer"], model, section.auto_scale_loss)
         model.compile(
-            **made,
+            **_by_output(made, model),
             run_eagerly=section.run_eagerly,
             steps_per_execution=section.steps_per_execution,
             jit_compile=section.jit_compile,
@@ -40,6 +40,22 @@ def compile_model(model: Any, section: Compile) -> None:
         )
     except (ValueError, TypeError) as error:
         raise SpecError(Problem("wrong-value", f"Keras refuses this: {brief(error)}", ("compile",), at="key")) from None
+
+
+def _by_output(made: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Lists of one thing for each output as mappings, where the model's outputs are a mapping.
+
+    Keras would give them out in the order of the outputs' names; the spec has them in the order of its outputs.
+    """
+    outputs = getattr(model, "output", None)
+    if not isinstance(outputs, dict) or len(outputs) == 1:
+        return made
+    return {
+        key: dict(zip(outputs, value, strict=True))
+        if isinstance(value, (list, tuple)) and len(value) == len(outputs)
+        else value
+        for key, value in made.items()
+    }
 
 
 def _scaled(optimizer: Any, model: Any, wanted: bool) -> Any:

@@ -15,7 +15,7 @@ from kspec.spec.schema import Spec
 from kspec.spec.sections import dtype
 from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
 from kspec.spec.values import shown
-from kspec.spec.walk import Context, Here, Scope, TooMany, Walk, reserve
+from kspec.spec.walk import Context, Here, Scope, TooMany, Walk, reserve, tensors
 
 FORMS: dict[str, Callable[[Any, Mapping[str, Any], Here, Walk], Any]] = {
     "reuse": forms.reuse,
@@ -120,14 +120,8 @@ class _Expansion(Walk):
         operation = self._operation(key, value, here)
         if operation is not None:
             words = self._own_words(operation, words, here)
-        outputs = words["name"] if isinstance(words.get("name"), list) else None
-        name = self.name({} if outputs else words, key.rsplit(".", 1)[-1], here)
-        for index, output in enumerate(outputs or ()):
-            route = (*here.beside("name"), index)
-            if isinstance(output, str):
-                self.alias(output, Ref(name, index), route, context)
-            else:
-                self.wrong("wrong-type", "names of outputs are texts", route, context)
+        name = self.name(words, key.rsplit(".", 1)[-1], here)
+        outputs = self.outputs(words, name, here)
         if operation is None and "from" not in words:
             self.aliases[name] = UNKNOWN
             return UNKNOWN
@@ -145,10 +139,10 @@ class _Expansion(Walk):
                 here.route,
                 context.uses,
                 context.scope.prefix,
-                len(outputs or ()),
+                outputs,
             )
         )
-        return [Ref(name, index) for index in range(len(outputs))] if outputs else Ref(name)
+        return tensors(name, outputs)
 
     def _operation(self, key: str, value: Any, here: Here) -> Object | None:
         """The checked Object of an operation; None, with problems noted, where it is wrong."""

@@ -9,11 +9,11 @@ from typing import Any
 from kspec.diagnostics import Route, suggestion
 from kspec.spec.blocks import call_again
 from kspec.spec.expressions import WRONG
-from kspec.spec.graph import Ref, Saved
+from kspec.spec.graph import Saved
 from kspec.spec.stepform import refuse
 from kspec.spec.steps import UNKNOWN, Shared, Step, Unknown
 from kspec.spec.values import shown
-from kspec.spec.walk import MAX_STEPS, Context, Here, Walk
+from kspec.spec.walk import MAX_STEPS, Context, Here, Walk, tensors
 
 
 def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
@@ -36,8 +36,9 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     name = walk.name(words, target, here)
     if full in scope.uses:
         return call_again(scope.uses[full], name, wires, here, walk)
-    walk.steps.append(_step(name, Shared(full), wires, words, here))
-    return Ref(name)
+    outputs = walk.outputs(words, name, here)
+    walk.steps.append(_step(name, Shared(full), wires, words, here, outputs))
+    return tensors(name, outputs)
 
 
 def _is_made(target: str, here: Here, walk: Walk) -> bool:
@@ -194,11 +195,14 @@ def model(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     base = re.sub(r"\W+", "_", path.rsplit("/", 1)[-1].rsplit(".", 1)[0]) or "model"
     name = walk.name(words, base, here)
     operation = shared(Saved(path, output), name, here.context)
-    walk.steps.append(_step(name, operation, walk.wires(words, here), words, here))
-    return Ref(name)
+    outputs = walk.outputs(words, name, here)
+    walk.steps.append(_step(name, operation, walk.wires(words, here), words, here, outputs))
+    return tensors(name, outputs)
 
 
-def _step(name: str, operation: Any, wires: Any, words: Mapping[str, Any], here: Here) -> Step:
+def _step(
+    name: str, operation: Any, wires: Any, words: Mapping[str, Any], here: Here, outputs: tuple[str, ...]
+) -> Step:
     context = here.context
     return Step(
         name,
@@ -211,6 +215,7 @@ def _step(name: str, operation: Any, wires: Any, words: Mapping[str, Any], here:
         here.route,
         context.uses,
         context.scope.prefix,
+        outputs,
     )
 
 

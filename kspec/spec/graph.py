@@ -57,8 +57,8 @@ class Node(NamedTuple):
     call: Mapping[str, Any]
     route: Route
     uses: tuple[Route, ...]
-    names: int = 0
-    """How many of its outputs a list in `name` names."""
+    names: tuple[str, ...] = ()
+    """The complete names that a list in `name` gives to its outputs."""
 
 
 class Graph(NamedTuple):
@@ -78,8 +78,9 @@ class Graph(NamedTuple):
     def cut(self, output: str) -> Graph | None:
         """The graph up to one step's output; None where there is no such step."""
         by_name = {node.name: node for node in self.nodes}
+        named = {name: Ref(node.name, index) for node in self.nodes for index, name in enumerate(node.names)}
         head, index = indexed(output)
-        ref = Ref(output) if output in by_name else Ref(head, index) if head in by_name else None
+        ref = Ref(output) if output in by_name else Ref(head, index) if head in by_name else named.get(output)
         if ref is None:
             return None
         needed = {ref.name}

@@ -66,7 +66,8 @@ def _outputs(spec: Spec, expanded: Expanded, linker: _Linker) -> Any:
             return None
         return linker.final(expanded.last, ("layers",))
     if isinstance(wanted, str):
-        return linker.output(wanted, ("outputs",))
+        ref = linker.output(wanted, ("outputs",))
+        return {wanted: ref} if linker.named.get(ref) == wanted else ref
     if not wanted:
         linker.wrong("missing-key", "a model needs at least one output", ("outputs",))
     if isinstance(wanted, dict):
@@ -100,6 +101,8 @@ class _Linker:
         self.wrong = checker.wrong
         self.names: dict[str, Step | None] = dict.fromkeys(inputs)
         self.layer_of: dict[str, str] = {}
+        self.named: dict[Ref, str] = {}
+        """Tensors that a list in `name` names."""
         self.caller = Caller(checker)
         self.told = 0
 
@@ -109,6 +112,7 @@ class _Linker:
         """Every step as a node, and the layers that they call."""
         for step in steps:
             self.names[step.name] = step
+            self.named.update((Ref(step.name, index), name) for index, name in enumerate(step.names))
         layers: dict[str, Layer] = {}
         nodes = []
         for step in steps:
@@ -281,5 +285,9 @@ class _Linker:
         """The tensor (or tensors) that a chain ends with."""
         found = self._resolved_alias(last, route, "", ())
         if isinstance(found, list):
-            return {f"{ref.name}.{ref.output}" if ref.output is not None else ref.name: ref for ref in found}
+            return {self._shown(ref): ref for ref in found}
         return found
+
+    def _shown(self, ref: Ref) -> str:
+        """The name of a tensor: its own, else its step's with its place."""
+        return self.named.get(ref) or (ref.name if ref.output is None else f"{ref.name}.{ref.output}")

@@ -10,6 +10,7 @@ from kspec.spec.canonical import canonical, plain
 from kspec.spec.compiled import Compiled
 from kspec.spec.graph import Graph, Ref, Saved
 from kspec.spec.objects import Object
+from kspec.spec.part import part
 from kspec.spec.steps import Nested, Shared, Step
 from kspec.spec.writing import dump
 
@@ -24,6 +25,8 @@ def show(compiled: Compiled, stage: str, folder: Path | None = None) -> str:
     own = compiled.source.file.path
     base = folder if folder is not None else own.parent if own is not None else compiled.project.root
     if stage == "canonical":
+        if compiled.spec.is_part:
+            return dump(part(compiled.source, base))
         return dump(canonical(compiled.spec, compiled.graph, base))
     if stage == "source":
         return dump(compiled.source.data)

@@ -43,8 +43,8 @@ class Step(NamedTuple):
     route: Route
     uses: tuple[Route, ...]
     scope: str
-    names: int = 0
-    """How many outputs a list in `name` names."""
+    names: tuple[str, ...] = ()
+    """The complete names that a list in `name` gives to outputs."""
 
 
 class Expanded(NamedTuple):

@@ -184,6 +184,19 @@ class Walk:
             context.scope.tensors.add(full)
             self.aliases[full] = target
 
+    def outputs(self, words: Mapping[str, Any], name: str, here: Here) -> tuple[str, ...]:
+        """The complete names that a list in `name` gives to the outputs of the step `name`."""
+        given = words.get("name")
+        found = []
+        for index, output in enumerate(given if isinstance(given, list) else ()):
+            route = (*here.beside("name"), index)
+            if isinstance(output, str):
+                self.alias(output, Ref(name, index), route, here.context)
+            else:
+                self.wrong("wrong-type", "names of outputs are texts", route, here.context)
+            found.append(f"{here.context.scope.prefix}{output}")
+        return tuple(found)
+
     def lost(self, words: Mapping[Any, Any], route: Route, context: Context) -> Unknown:
         """The tensor of a step that is wrong; the names that the step would have given stay known."""
         given = words.get("name")
@@ -271,6 +284,11 @@ class Walk:
         help = "a name, a list of names, or a mapping from call arguments to names"
         self.wrong("wrong-type", f"`from` cannot be {shown(value)}", route, here.context, help)
         return UNKNOWN
+
+
+def tensors(name: str, outputs: tuple[str, ...]) -> Any:
+    """What a step gives: one tensor, or those of its outputs that are named."""
+    return [Ref(name, index) for index in range(len(outputs))] if outputs else Ref(name)
 
 
 def name_problem(name: str) -> tuple[str, str] | None:

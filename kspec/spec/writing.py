@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import re
 from typing import Any
 
@@ -34,62 +36,126 @@ class _Block(dict[Any, Any]):
     """A mapping written a line a key."""
 
 
-def _flow(dumper: yaml.SafeDumper, data: _Flow) -> Any:
-    return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
+class _Row(list[Any]):
+    """A list written in brackets."""
 
 
-def _block(dumper: yaml.SafeDumper, data: _Block) -> Any:
-    return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=False)
+class _Items(list[Any]):
+    """A list written a line an item."""
 
 
-_Dumper.add_representer(_Flow, _flow)
-_Dumper.add_representer(_Block, _block)
+def _style(kind: type[Any], flow: bool) -> None:
+    tag = "map" if issubclass(kind, dict) else "seq"
+
+    def represent(dumper: yaml.SafeDumper, data: Any) -> Any:
+        write = dumper.represent_mapping if tag == "map" else dumper.represent_sequence
+        return write(f"tag:yaml.org,2002:{tag}", data, flow_style=flow)
+
+    _Dumper.add_representer(kind, represent)
+
+
+for _kind, _flow in ((_Flow, True), (_Block, False), (_Row, True), (_Items, False)):
+    _style(_kind, _flow)
 
 
 def dump(data: Any) -> str:
-    """YAML: sections and steps a line a key, the arguments of a step in braces."""
+    """YAML: sections and steps a line a key, the arguments of a step in braces where one line is enough."""
     if not isinstance(data, dict):
-        return _text(data)
+        return _text(data, WIDTH)
     sections = {}
     for key, value in data.items():
         if key == "blocks" and isinstance(value, dict):
-            sections[key] = _Block({name: _steps_in(block) for name, block in value.items()})
+            sections[key] = _Block({name: _steps_in(block, 4) for name, block in value.items()})
         elif isinstance(value, dict) and value and key != "vars":
-            sections[key] = _Block({name: _inline(item) for name, item in value.items()})
+            sections[key] = _Block({name: _member(name, item, 2, listed=True) for name, item in value.items()})
         else:
-            sections[key] = _steps(value) if key == "layers" else _inline(value)
-    return _text(_Block(sections))
+            sections[key] = _steps(value, 2) if key == "layers" else _member(key, value, 0, listed=True)
+    return _text(_Block(sections), WIDTH)
 
 
-def _text(data: Any) -> str:
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=WIDTH)
+def _text(data: Any, width: float) -> str:
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=width)
 
 
-def _steps_in(block: Any) -> Any:
+def _steps_in(block: Any, indent: int) -> Any:
+    """A block, whose keys stand at the column `indent`."""
     if not isinstance(block, dict):
         return block
-    return _Block({key: _steps(value) if key == "layers" else _inline(value) for key, value in block.items()})
+    return _Block(
+        {
+            key: _steps(value, indent + 2) if key == "layers" else _member(key, value, indent)
+            for key, value in block.items()
+        }
+    )
 
 
-def _steps(steps: Any) -> Any:
-    """Steps, each a line a word, its operation's arguments in braces; lists of steps inside stand likewise."""
+def _steps(steps: Any, indent: int) -> Any:
+    """Steps with their dashes at the column `indent`, each a line a word; lists of steps inside stand likewise."""
     if not isinstance(steps, list):
-        return _inline(steps)
-    return [
-        _Block({key: _steps(value) if _holds_steps(key, value) else _inline(value) for key, value in step.items()})
+        return _fitted(steps, indent, indent)
+    inner = indent + 2
+    return _Items(
+        _Block(
+            {
+                key: _steps(value, inner + 2) if _holds_steps(key, value) else _member(key, value, inner)
+                for key, value in step.items()
+            }
+        )
         if isinstance(step, dict)
-        else step
+        else _fitted(step, inner, inner)
         for step in steps
-    ]
+    )
 
 
 def _holds_steps(key: Any, value: Any) -> bool:
     return key in ("layers", "residual") and isinstance(value, list)
 
 
-def _inline(value: Any) -> Any:
-    if isinstance(value, dict):
-        return _Flow({key: _inline(item) for key, item in value.items()})
+def _member(key: Any, value: Any, indent: int, *, listed: bool = False) -> Any:
+    """The value of a key that stands at the column `indent`; with `listed`, a list that holds more than scalars has a
+    line an item, however short it is."""
+    if listed and isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        return _items(value, indent + 2)
+    return _fitted(value, indent + _key_width(key) + len(": "), indent + 2)
+
+
+def _items(items: list[Any], indent: int) -> Any:
+    return _Items(_fitted(item, indent + 2, indent + 2) for item in items)
+
+
+def _fitted(value: Any, column: int, indent: int) -> Any:
+    """A value in one line where it fits, from `column` on; else in lines that begin at `indent`, one an argument.
+
+    Numbers fill their lines: nobody reads a hundred lines with a number each.
+    """
+    if not isinstance(value, (dict, list)):
+        return value
+    if column + 2 * len(repr(value)) <= WIDTH:  # far from the end: measuring takes longer than writing
+        return _in_one_line(value)
+    if column + _width(value) <= WIDTH or (isinstance(value, list) and not any(map(_is_wordy, value))):
+        return _in_one_line(value)
     if isinstance(value, list):
-        return [_inline(item) for item in value]
+        return _items(value, indent)
+    return _Block({key: _member(key, item, indent) for key, item in value.items()})
+
+
+def _is_wordy(value: Any) -> bool:
+    return isinstance(value, (dict, list, str))
+
+
+def _in_one_line(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _Flow({key: _in_one_line(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return _Row(_in_one_line(item) for item in value)
     return value
+
+
+def _width(value: Any) -> int:
+    """The length of a value's text in one line."""
+    return len(_text(_in_one_line(value), math.inf).removesuffix("\n").removesuffix("\n..."))
+
+
+@functools.cache
+def _key_width(key: Any) -> int:
+    return _width(key)

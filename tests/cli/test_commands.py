@@ -111,6 +111,43 @@ def test_summary() -> None:
     check_golden(GOLDEN / "summary_siamese.txt", outcome.out)
 
 
+@pytest.mark.parametrize(
+    ("outputs", "loss", "names"),
+    [
+        ("", "{sequence: mse, end: mae}", ["sequence", "end"]),
+        ("", "[mse, mae]", ["sequence", "end"]),
+        ("outputs: end", "{end: mse}", ["end"]),
+        ("outputs: [end]", "mse", ["end"]),
+    ],
+)
+def test_outputs_have_the_names_that_a_list_gives(in_tmp: Path, outputs: str, loss: str, names: list[str]) -> None:
+    """In the data, the losses, the scores and the predictions."""
+    text = f"""\
+kspec: 1
+inputs: {{frames: [6, 2]}}
+layers:
+  - GRU: {{units: 3, return_sequences: true, return_state: true}}
+    name: [sequence, end]
+{outputs}
+compile: {{optimizer: adam, loss: {loss}}}
+fit: {{epochs: 1}}
+"""
+    Path("reader.yaml").write_text(text, encoding="utf-8")
+    shapes = {"frames": (6, 2), "sequence": (6, 3), "end": (3,)}
+    given = {name: np.zeros((8, *shapes[name]), "float32") for name in ("frames", *names)}
+    np.savez("data.npz", **given)  # type: ignore[arg-type]
+    outcome = run_kspec("fit", "reader.yaml", "--data", "data.npz", "-o", "run", "--quiet")
+    assert outcome.status == 0, outcome.text
+    outcome = run_kspec("predict", "run", "--data", "data.npz", "-o", "p.npz")
+    assert outcome.status == 0, outcome.text
+    with np.load("p.npz") as found:
+        assert {name: found[name].shape[1:] for name in found.files} == {name: shapes[name] for name in names}
+    outcome = run_kspec("evaluate", "run", "--data", "data.npz")
+    assert outcome.status == 0, outcome.text
+    for name in names if len(names) > 1 else ():
+        assert f"{name}_loss" in outcome.out
+
+
 def test_build_saves_whole_or_not_at_all(project: Path) -> None:
     assert run_kspec("build", "small.yaml", "-o", "model.keras").out == "small: 67 parameters → model.keras\n"
     assert zipfile.is_zipfile("model.keras")
