@@ -14,7 +14,7 @@ from kspec.model.backend import deeply, load_keras
 from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
 from kspec.model.objects import custom, factory, make
-from kspec.model.private import operation_of, rename, tensor_name
+from kspec.model.private import abstract_variables, operation_of, rename, tensor_name
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.places import placing
@@ -34,10 +34,9 @@ def abstract(graph: Graph, spec: Spec) -> Abstract:
 
     Raises SpecError with a problem for every step that cannot be built.
     """
-    keras = load_keras()
 
     def work() -> Abstract:
-        with keras.StatelessScope(initialize_variables=False), _policy(spec):
+        with abstract_variables(), _policy(spec):
             tensors: dict[str, Any] = {}
             return Abstract(_model(graph, spec, with_weights=False, tensors=tensors), tensors)
 

@@ -3,7 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from kspec.model.backend import load_keras
+
+_PENDING = "uninitialized_variables"
+
+
+@contextmanager
+def abstract_variables() -> Iterator[None]:
+    """Variables made inside have shapes and dtypes and never get values.
+
+    `keras.StatelessScope(initialize_variables=False)` puts them off only: Keras keeps a list of them, and gives all of
+    them values, in full size, when the next scope ends, such as that of the next real layer. The list is put back
+    as it was; only `keras.utils.clear_session` would do that publicly, with everything else of the session.
+    """
+    keras = load_keras()
+    from keras.src.backend.common import global_state
+
+    before = list(global_state.get_global_attribute(_PENDING, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(_PENDING, before)
 
 
 def operation_of(tensor: Any) -> Any:
