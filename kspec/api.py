@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ class Loaded:
         if stage == "plan":
             from kspec.report.tables import plain_table
 
-            return plain_table(rows(self.plan()))
+            return plain_table(rows(self.plan())) + "\n"
         return stages.show(self.compiled, stage, Path(folder).resolve() if folder is not None else None)
 
     def origins(self) -> tuple[Origin, ...]:
@@ -130,7 +130,8 @@ class Loaded:
         from kspec.files import write_atomically
         from kspec.report.curves import curves_svg
         from kspec.spec.schema import Fit
-        from kspec.training.run import begin
+        from kspec.training.data.opening import open_source
+        from kspec.training.run import begin, check_free
         from kspec.training.train import prepare, train
 
         if self.compiled.spec.compile is None:
@@ -143,6 +144,12 @@ class Loaded:
         settings = spec.fit if spec.fit is not None else Fit()
         files = loaded._data(data, validation, "train")
         loaded = loaded._with(data=files, fit=settings)
+        with loaded._located():  # what can be refused at once is refused before the model is built
+            if output is not None:
+                check_free(output)
+            for file in (files.train, files.validation):
+                if file is not None:
+                    open_source(file.path)
         model = loaded.build(max_memory=max_memory)
         with loaded._located():
             prepared = prepare(model, settings, files, allow_nan=allow_nan)
@@ -264,6 +271,9 @@ def open_model(
     Raises FileError, SpecError, UsageError.
     """
     path = Path(target)
+    if path.name.endswith((".weights.h5", ".h5")):
+        help = "weights need their spec: `kspec evaluate SPEC --weights FILE`, and `predict` likewise"
+        raise UsageError(Problem("usage", f"`{path}` holds weights alone", help=help))
     if path.is_dir():
         return _open_run(path, trust)
     if path.suffix == ".keras":
@@ -306,8 +316,11 @@ def evaluate(
     trust: Sequence[str] = (),
     weights: Pathlike | None = None,
     batch_size: int | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> dict[str, float]:
-    """Loss and metrics, by Keras's own keys, of a trained model on `data` (or on the spec's own test data).
+    """Loss and metrics, by Keras's own keys, of a trained model on `data`, else on the spec's own test data.
+
+    Where the spec has none, its validation data, else its training data; `tell` is told which arrays were taken.
 
     Raises FileError, SpecError, UsageError, TrainingError.
     """
@@ -316,7 +329,7 @@ def evaluate(
     from kspec.training.interface import interface_of
 
     opened = open_model(target, sets=sets, trust=trust, weights=weights)
-    matched = _matched(opened, data, targets=True)
+    matched = _matched(opened, data, targets=True, tell=tell)
     if opened.model.optimizer is None and not getattr(opened.model, "compiled", False):
         help = "evaluate a run folder, or a spec with `compile`"
         raise UsageError(Problem("compile-missing", "the model has no loss to evaluate", help=help))
@@ -332,18 +345,20 @@ def predict(
     trust: Sequence[str] = (),
     weights: Pathlike | None = None,
     batch_size: int | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Mapping[str, np.ndarray]:
-    """A trained model's outputs by name, a row for each example of `data`.
+    """A trained model's outputs by name, a row for each example of `data`, else of the data that `evaluate` takes.
 
     Raises FileError, SpecError, UsageError, TrainingError.
     """
     from kspec.training import apply
 
     opened = open_model(target, sets=sets, trust=trust, weights=weights)
-    return apply.predict(opened.model, _matched(opened, data, targets=False), batch_size=batch_size)
+    matched = _matched(opened, data, targets=False, tell=tell)
+    return apply.predict(opened.model, matched, batch_size=batch_size)
 
 
-def _matched(opened: Opened, data: Pathlike | None, *, targets: bool) -> Any:
+def _matched(opened: Opened, data: Pathlike | None, *, targets: bool, tell: Callable[[str], None] | None) -> Any:
     """The data to use: given, or the spec's test, validation or training data, in that order."""
     from kspec.spec.schema import DataFile
     from kspec.training.data.match import match
@@ -351,8 +366,9 @@ def _matched(opened: Opened, data: Pathlike | None, *, targets: bool) -> Any:
     from kspec.training.interface import interface_of
 
     section = opened.loaded.compiled.spec.data if opened.loaded is not None else None
-    known = [] if section is None else [section.test, section.validation, section.train]
-    own = next((file for file in known if file is not None), None)
+    parts = ("test", "validation", "train") if section is not None else ()
+    part = next((part for part in parts if getattr(section, part) is not None), "")
+    own = getattr(section, part) if part else None
     fields = own.fields if own is not None else {}
     file = DataFile(path=str(Path(data).resolve()), fields=fields) if data is not None else own
     if file is None:
@@ -362,6 +378,10 @@ def _matched(opened: Opened, data: Pathlike | None, *, targets: bool) -> Any:
     weights = asked.sample_weight if asked is not None else None
     names = [weights] if isinstance(weights, str) else list((weights or {}).values())
     given = weights if targets and names and all(name in source.fields for name in names) else None
-    return match(
+    found = match(
         source, interface_of(opened.model), fields=file.fields, sample_weight=given, part="test", targets=targets
     )
+    if tell is not None:
+        label = {"train": "on the training data: ", "validation": "on the validation data: "}.get(part, "")
+        tell(f"{label if data is None else ''}{found.told()}")
+    return found

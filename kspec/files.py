@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kspec.diagnostics import FileError, Problem
 
-__all__ = ["atomic_path", "write_atomically"]
+__all__ = ["atomic_path", "check_target", "write_atomically"]
 
 # Codes by which file systems that cannot sync a folder say so; the rename itself has succeeded by then.
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
@@ -56,6 +56,11 @@ def atomic_path(path: str | os.PathLike[str], *, needed: int | None = None) -> I
         raise FileError(_problem(shown, error, needed, written)) from error
     finally:
         _remove(temporary)
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise `FileError` (code ``file-write``) where it is plain that `path` cannot be written: before hours of work."""
+    _prepare(Path(path))
 
 
 def _prepare(shown: Path) -> tuple[Path, Path]:

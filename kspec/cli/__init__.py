@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kspec.cli.edge import guarded
+from kspec.cli.edge import INTERRUPTED, guarded, leave
 
 COMMANDS = {
     "check": ("kspec.cli.check", "Find every mistake in specs, with line and column."),
@@ -19,7 +19,7 @@ COMMANDS = {
     "evaluate": ("kspec.cli.evaluate", "Measure a trained model on data."),
     "predict": ("kspec.cli.predict", "Write a trained model's predictions for data."),
     "init": ("kspec.cli.init", "Start a spec from data, or from the gallery."),
-    "explain": ("kspec.cli.explain", "Explain a problem's code, or a topic."),
+    "explain": ("kspec.cli.explain", "Explain a problem's code."),
 }
 
 
@@ -64,7 +64,7 @@ def cli() -> None:
 
     \b
     kspec check specs/              find every mistake, at its line
-    kspec summary spec.yaml         layers, shapes, parameters, in a second
+    kspec summary spec.yaml         layers, shapes, parameters
     kspec fit spec.yaml --data x.npz
     kspec evaluate runs/…  ·  kspec predict runs/… --data x.npz -o predictions.csv
 
@@ -75,4 +75,7 @@ def cli() -> None:
 
 def main() -> None:
     """The program."""
-    sys.exit(guarded(cli))
+    status = guarded(cli)
+    if status == INTERRUPTED:
+        leave(status)
+    sys.exit(status)

@@ -10,8 +10,10 @@ from kspec.cli import options
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to save: .keras, or .weights.h5.")
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Where to save: .keras, or .weights.h5, written over."
+)
 @options.memory
 @options.quiet
 @options.spec_options
@@ -24,13 +26,15 @@ def command(
     trust: tuple[str, ...],
 ) -> None:
     """Build the Keras model with its weights, compiled, and save it."""
-    from kspec import api
     from kspec.cli.edge import say
+    from kspec.cli.reading import load_spec
+    from kspec.files import check_target
     from kspec.model.save import check_ending, save
 
     if output is not None:
         check_ending(output)
-    loaded = api.load(spec, sets=sets, trust=trust)
+        check_target(output)
+    loaded = load_spec(spec, sets, trust)
     if not quiet:
         say(loaded.warnings)
     model = loaded.build(max_memory=options.size(max_memory))

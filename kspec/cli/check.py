@@ -25,7 +25,7 @@ def command(
 
     PATHS are spec files, folders (every file with a `kspec:` key in them), or `-` for standard input.
     """
-    from kspec import api
+    from kspec.cli.reading import load_spec
     from kspec.report.ansi import terminal_width, wants_colour
     from kspec.report.problems import ok_line, render
     from kspec.spec.finding import spec_files
@@ -35,10 +35,7 @@ def command(
     colour = wants_colour(sys.stdout)
     for path in spec_files(paths):
         try:
-            if str(path) == "-":
-                loaded = api.loads(_standard_input(filename), name=filename, sets=sets, trust=trust)
-            else:
-                loaded = api.load(path, sets=sets, trust=trust)
+            loaded = load_spec(path, sets, trust, filename)
             problems.extend(loaded.warnings)
             part = loaded.compiled.spec.is_part
             params = None if fast or part else loaded.plan().params
@@ -53,9 +50,3 @@ def command(
     text = render(problems, colour=colour, width=terminal_width(sys.stdout))
     click.echo(text, nl=False)
     return status
-
-
-def _standard_input(name: str) -> str:
-    from kspec.spec.source import MAX_BYTES, decode
-
-    return decode(sys.stdin.buffer.read(MAX_BYTES + 1), name)

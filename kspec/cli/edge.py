@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
 import sys
@@ -11,11 +13,14 @@ import click
 
 from kspec.diagnostics import KspecError, Problem
 
-DEFECT = 70
+DEFECT, INTERRUPTED = 70, 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def guarded(command: click.Command) -> int:
     """Run the command; its exit status. A traceback is printed only where `--traceback` asks for one."""
+    # Who started us may have closed a stream.
+    sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show `→` still gets the message
@@ -27,8 +32,10 @@ def guarded(command: click.Command) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.Abort:
-        return 130
+    except click.Abort:  # click's word for Ctrl-C and for the end of input at a prompt
+        trace()
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -39,21 +46,41 @@ def guarded(command: click.Command) -> int:
     except KeyboardInterrupt:
         trace()
         print("interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has gone; nothing more can be said to them
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            return _defect(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to write when Python ends
+        message = f"cannot write the output: {(error.strerror or str(error)).lower()}"
+        say((Problem("file-write", message, help="make room, or write elsewhere"),))
+        return 3
     except MemoryError:
         trace()
         say((Problem("too-large", "out of memory", help="make the model or the data smaller"),))
         return 3
-    except Exception as error:  # a defect of ours: said in a line, the rest for those who ask
-        trace()
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        print(f"kspec: a defect of kspec itself: {type(error).__name__}: {first}", file=sys.stderr)
-        print("kspec: please report it, with what `--traceback` prints", file=sys.stderr)
-        return DEFECT
+    except Exception as error:
+        return _defect(error)
+
+
+def leave(status: int) -> None:
+    """End at once: Python's orderly end crashes where XLA still compiles on a thread of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
+def _defect(error: Exception) -> int:
+    """A defect of ours: said in a line, the rest for those who ask."""
+    trace()
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    print(f"kspec: a defect of kspec itself: {type(error).__name__}: {first}", file=sys.stderr)
+    print("kspec: please report it, with what `--traceback` prints", file=sys.stderr)
+    return DEFECT
 
 
 def say(problems: tuple[Problem, ...]) -> None:

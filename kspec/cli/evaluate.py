@@ -12,7 +12,11 @@ from kspec.cli import options
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="An .npz file (default: the spec's own test data).")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="An .npz file (default: the spec's test data, else validation, else training data).",
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights for a spec: .weights.h5 or .keras.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -30,7 +34,10 @@ def command(
     from kspec import api
     from kspec.report.figures import figure
 
-    found = api.evaluate(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size)
+    def tell(text: str) -> None:
+        click.echo(text, err=as_json)
+
+    found = api.evaluate(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell)
     if as_json:
         click.echo(json.dumps(found))
     else:

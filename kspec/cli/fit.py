@@ -12,7 +12,7 @@ from kspec.cli import options
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--data", type=click.Path(path_type=Path), help="An .npz file with the arrays to train on.")
 @click.option("--validation", type=click.Path(path_type=Path), help="An .npz file with the arrays to validate on.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The run's folder (default: runs/NAME-…).")
@@ -37,14 +37,14 @@ def command(
 
     Arrays are matched by the names of inputs and outputs, else x and y, else x_train, y_train, x_test and y_test.
     """
-    from kspec import api
     from kspec.cli.edge import say
+    from kspec.cli.reading import load_spec
     from kspec.report.display import make_progress
 
     limit = options.size(max_memory)
     mode: Literal["auto", "quiet", "json"] = "quiet" if quiet else "json" if as_json else "auto"
     progress = make_progress(mode, sys.stdout)
-    loaded = api.load(spec, sets=sets, trust=trust)
+    loaded = load_spec(spec, sets, trust)
     if not quiet:
         say(loaded.warnings)
     result = loaded.fit(

@@ -51,6 +51,8 @@ def command(
         raise UsageError(Problem("usage", message, help=f"{_WAYS}; `kspec init --examples` lists them"))
     if data is None and (targets or name is not None):
         raise UsageError(Problem("usage", "`--target` and `--name` go with `--data`", help="leave them out"))
+    if output is not None and str(output) == "-":
+        raise UsageError(Problem("usage", "`-` names no file", help="leave `-o` out: the spec is printed"))
     if data is not None:
         _from_data(data, output, targets, name, force)
     elif example is not None:

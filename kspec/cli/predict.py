@@ -11,8 +11,18 @@ from kspec.cli import options
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="An .npz file (default: the spec's own test data).")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where: .npz, .csv or .parquet.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="An .npz file (default: the spec's test data, else validation, else training data).",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Where: .npz, .csv or .parquet, written over.",
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights for a spec: .weights.h5 or .keras.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
 @options.quiet
@@ -29,10 +39,13 @@ def command(
 ) -> None:
     """Write a trained model's predictions: TARGET is a run folder, a .keras file, or a spec with weights."""
     from kspec import api
+    from kspec.files import check_target
     from kspec.training.predictions import write_predictions, writer_for
 
     writer_for(output)
-    found = api.predict(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size)
+    check_target(output)
+    tell = None if quiet else click.echo
+    found = api.predict(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell)
     write_predictions(output, found)
     if not quiet:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items())

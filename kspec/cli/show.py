@@ -10,15 +10,15 @@ from kspec.cli import options
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--stage", metavar="STAGE", default="canonical", help="canonical, source, spec, steps, graph or plan.")
 @click.option("--origins", is_flag=True, help="Say for every value where it came from.")
 @options.spec_options
 def command(spec: Path, stage: str, origins: bool, sets: tuple[str, ...], trust: tuple[str, ...]) -> None:
     """Print the canonical spec: every short form spelled out, every step named, defaults left out."""
-    from kspec import api
+    from kspec.cli.reading import load_spec
 
-    loaded = api.load(spec, sets=sets, trust=trust)
+    loaded = load_spec(spec, sets, trust)
     if origins:
         from kspec.report.origins import origins_text
 

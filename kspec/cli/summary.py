@@ -11,14 +11,15 @@ from kspec.cli import options
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
 @options.spec_options
 def command(spec: Path, sets: tuple[str, ...], trust: tuple[str, ...]) -> None:
     """Print layers, output shapes and parameters; no weights are made."""
     from kspec import api
+    from kspec.cli.reading import load_spec
     from kspec.report.tables import Totals, print_summary
 
-    loaded = api.load(spec, sets=sets, trust=trust)
+    loaded = load_spec(spec, sets, trust)
     plan = loaded.plan()
     totals = Totals(plan.params, plan.trainable, plan.non_trainable, plan.weight_bytes)
     print_summary(api.rows(plan), totals, sys.stdout, title=loaded.name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import TextIO, cast
+from typing import TextIO
 
 from kspec.diagnostics import Problem, UsageError, suggestion
 from kspec.report.ansi import paint, terminal_width, wants_colour
-from kspec.report.stream import ForgivingStream
 
 __all__ = ["codes", "explain", "print_explanation", "title"]
 
@@ -44,15 +43,16 @@ def print_explanation(code: str | None, stream: TextIO) -> None:
 
     Raises UsageError as `explain`.
     """
-    out = ForgivingStream(stream)
     if code is None:
-        out.write("".join(f"{paint(f'{each:<20}', 'bold', wants_colour(stream))} {title(each)}\n" for each in codes()))
-        out.flush()
+        stream.write(
+            "".join(f"{paint(f'{each:<20}', 'bold', wants_colour(stream))} {title(each)}\n" for each in codes())
+        )
+        stream.flush()
         return
     text = explain(code)
-    if not out.isatty() or not wants_colour(stream):
-        out.write(text)
-        out.flush()
+    if not stream.isatty() or not wants_colour(stream):
+        stream.write(text)
+        stream.flush()
         return
     from rich.console import Console
     from rich.markdown import Markdown
@@ -62,7 +62,7 @@ def print_explanation(code: str | None, stream: TextIO) -> None:
     heading, _, body = text.partition("\n")
     width = min(terminal_width(stream), _WIDEST)
     plain_code = Theme({"markdown.code": "bold"})  # rich's own is on black, a bar across a light terminal
-    console = Console(file=cast(TextIO, out), width=width, highlight=False, theme=plain_code)
+    console = Console(file=stream, width=width, highlight=False, theme=plain_code)
     console.print(heading.removeprefix("# "), style="bold", markup=False)
     console.print(Markdown(body, code_theme="ansi_dark"))
-    out.flush()
+    stream.flush()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO
 
 from kspec.report.ansi import terminal_width, wants_colour
 from kspec.report.cells import escaped, wide
-from kspec.report.stream import ForgivingStream
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,13 +109,12 @@ def totals_lines(totals: Totals) -> list[str]:
 
 def print_summary(rows: Sequence[Row], totals: Totals, stream: TextIO, *, title: str = "") -> None:
     """Print the table and the totals to `stream`, as wide as its terminal; plainly where it is none."""
-    out = ForgivingStream(stream)
     # Folding thousands of rows takes rich seconds.
-    if out.isatty() and len(rows) <= 2000:
+    if stream.isatty() and len(rows) <= 2000:
         from rich.console import Console
 
         console = Console(
-            file=cast(TextIO, out),
+            file=stream,
             width=terminal_width(stream),
             no_color=not wants_colour(stream),
             highlight=False,
@@ -125,9 +123,9 @@ def print_summary(rows: Sequence[Row], totals: Totals, stream: TextIO, *, title:
         )
         console.print(summary_table(rows, title=title, width=console.width))
     else:
-        out.write(plain_table(rows, title=title) + "\n")
-    out.write("\n".join(["", *totals_lines(totals)]) + "\n")
-    out.flush()
+        stream.write(plain_table(rows, title=title) + "\n")
+    stream.write("\n".join(["", *totals_lines(totals)]) + "\n")
+    stream.flush()
 
 
 def _columns(rows: Sequence[Row], width: int | None) -> list[str]:

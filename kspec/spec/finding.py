@@ -9,9 +9,6 @@ from pathlib import Path
 
 from kspec.diagnostics import Problem, UsageError
 
-_KEY = re.compile(
-    rb"^(\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n|---[ \t]*\r?\n|[A-Za-z_]+:[^\n]*\n)*?kspec[ \t]*:", re.MULTILINE
-)
 _SKIPPED = frozenset({"node_modules", "__pycache__", "runs", "build", "dist"})
 
 
@@ -34,6 +31,9 @@ def spec_files(paths: Iterable[Path]) -> Iterator[Path]:
 def _under(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
+        if "pyvenv.cfg" in files or {"run.json", "spec.yaml"} <= set(files):  # a virtual environment; a run
+            folders.clear()
+            continue
         for name in files:
             path = Path(root, name)
             if name.endswith((".yaml", ".yml")) and _has_key(path):

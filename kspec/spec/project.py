@@ -104,7 +104,9 @@ def confined(project: Project, folder: Path, text: object, route: Route) -> Path
     except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
         real = path.absolute()
     if not real.is_relative_to(project.root):
-        help = f"paths in a spec stay inside {project.root}"
+        help = (
+            f"paths in a spec stay inside {project.root}: a `pyproject.toml` in a folder above makes that the project"
+        )
         raise SpecError(Problem("file-outside-root", f"`{text}` leads out of the project", route, help))
     return real
 

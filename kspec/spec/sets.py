@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from kspec import catalog
 from kspec.diagnostics import Problem, Span, SpecError, UsageError, listing, suggestion
 from kspec.spec.merge import bare, other_object
 from kspec.spec.places import Marks, Moved, Source, SourceFile
 from kspec.spec.source import read
+from kspec.spec.stepform import WORDS
 
 SECTIONS = (
     *("kspec", "name", "seed", "dtype_policy", "vars", "inputs", "blocks", "layers", "outputs", "compile", "fit"),
@@ -58,6 +60,8 @@ def with_sets(source: Source, sets: Sequence[str]) -> Source:
     """The spec with every ``path=value`` applied in order.
 
     A path leads through mappings by key and through lists by number or by a step's name; a lone word is a variable.
+    After a step comes a word of it, its operation (`layers.code.Dense.units`), or an argument at once
+    (`layers.code.units`).
     Raises UsageError for a path that leads nowhere or a value that is no YAML.
     """
     for text in sets:
@@ -109,9 +113,19 @@ def _put(node: _Placed, parts: list[str], given: _Set) -> _Placed:
 def _put_item(node: _Placed, parts: list[str], given: _Set) -> _Placed:
     marks = bare(node.marks)
     index = _index(node.data, parts[0], given)
-    item, inner = _put(_Placed(node.data[index], marks.members[index]), parts[1:], given)
+    rest = _through_operation(node.data[index], parts[1:])
+    item, inner = _put(_Placed(node.data[index], marks.members[index]), rest, given)
     members = [*marks.members[:index], inner, *marks.members[index + 1 :]]
     return _Placed([*node.data[:index], item, *node.data[index + 1 :]], marks._replace(members=members))
+
+
+def _through_operation(step: Any, parts: list[str]) -> list[str]:
+    """The path inside a step, with its operation where an argument is named without it."""
+    if not isinstance(step, dict) or len(parts) != 1 or parts[0] in (*step, *WORDS):
+        return parts
+    operation = next((key for key in step if isinstance(key, str) and key not in WORDS), None)
+    known = catalog.find("layers", operation) if operation is not None else None
+    return parts if known is None or known.parameter(parts[0]) is None else [known.name, *parts]
 
 
 def _put_member(node: _Placed, parts: list[str], given: _Set) -> _Placed:
@@ -152,5 +166,6 @@ def _index(data: list[Any], part: str, given: _Set) -> int:
             return index
     names = [str(item["name"]) for item in data if isinstance(item, dict) and "name" in item]
     count = "one item" if len(data) == 1 else f"{len(data)} items"
-    counted = f"it has {count}" + (f", named {listing(names)}" if names else "")
+    counted = f"it has {count}" + (f", of which {listing(names)} have names" if names else "")
+    counted += "; without a name an item goes by its number, from 0"
     raise given.wrong(f"there is no item `{part}` in the list", suggestion(part, names, counted))

@@ -124,6 +124,8 @@ def _dash(lines: list[str], failure: _Failure) -> Slip | None:
         return Slip(failure.line, _indent(text), message, f"indent it like the one in line {like + 1}")
     if "'-' indicator" in failure.said and _KEY.match(text) is not None:
         help = "kspec's words stand under the operation, two columns in from the dash"
+        if text.lstrip()[:1].isupper():  # an operation, where a word of kspec would be in small letters
+            help = f"a step begins with a dash: `- {text.strip()}`"
         return Slip(failure.line, _indent(text), "a `- ` was expected here", help)
     return None
 

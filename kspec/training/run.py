@@ -201,15 +201,26 @@ def _fresh(name: str) -> Path:
     raise FileError(_unwritable(Path("runs", stem), "a thousand runs began in this second"))
 
 
-def _empty(path: Path) -> Path:
+def check_free(folder: str | os.PathLike[str]) -> None:
+    """Raise `FileError` (``run-exists``, ``file-write``) for a folder that cannot be a new run's; nothing is made."""
+    path = Path(folder)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            return
         taken = any(path.iterdir())
     except OSError as error:
         raise FileError(_unwritable(path, (error.strerror or str(error)).lower())) from error
     if taken:
         what = "holds a run already" if (path / FACTS).exists() else "is not empty"
         raise FileError(Problem("run-exists", f"`{path}` {what}", help="name another folder with `-o`", file=str(path)))
+
+
+def _empty(path: Path) -> Path:
+    check_free(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(_unwritable(path, (error.strerror or str(error)).lower())) from error
     return path
 
 

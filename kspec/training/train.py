@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kspec.training.adapt import adapt
@@ -31,9 +30,7 @@ class Prepared:
     def describe(self) -> str:
         """What was matched, for a person: ``digits.npz: x → pixels, y → digit (1,797 rows)``."""
         parts = [("", self.train)] + ([("validation: ", self.validation)] if self.validation else [])
-        return "\n".join(
-            f"{label}{Path(part.path).name}: {part.describe()} ({part.rows:,} rows)" for label, part in parts
-        )
+        return "\n".join(f"{label}{part.told()}" for label, part in parts)
 
 
 def prepare(model: Any, settings: Fit, data: Data, *, allow_nan: bool = False) -> Prepared:
@@ -96,6 +93,8 @@ def train(
         run.save(model)
     except KeyboardInterrupt:
         run.end("interrupted")
+        epochs = len(run.history)
+        progress.message(f"→ {run.folder}: interrupted after {epochs} epoch{'s' * (epochs != 1)}, no model is saved")
         raise
     except BaseException as error:  # whatever it is goes on; the run only notes that it failed
         run.end("failed", error=str(error))

@@ -229,15 +229,106 @@ def test_data_that_lie_are_three(project: Path) -> None:
 
 def test_interrupting_is_130(project: Path) -> None:
     command = [sys.executable, "-m", "kspec", "fit", "small.yaml", "--data", "data.npz", "--set", "fit.epochs=100000"]
-    process = subprocess.Popen([*command, "-o", "run"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*command, "-o", "run"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while not Path("run/history.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert b"Traceback" not in err
+    assert err.decode().strip() == "interrupted"
+    epochs = len(Path("run/history.jsonl").read_text(encoding="utf-8").splitlines())
+    assert out.decode().endswith(f"→ run: interrupted after {epochs} epoch{'s' * (epochs != 1)}, no model is saved\n")
     assert json.loads(Path("run/run.json").read_text(encoding="utf-8"))["state"] == "interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0, 3.0])
+def test_interrupting_while_xla_compiles_is_130(project: Path, seconds: float) -> None:
+    """XLA compiles on threads of its own, which Python's orderly end does not survive."""
+    big = SPEC.replace("layers:\n", "layers:\n  - repeat: 30\n    layers: [{Dense: 64}, BatchNormalization]\n")
+    Path("small.yaml").write_text(big, encoding="utf-8")
+    command = [sys.executable, "-m", "kspec", "fit", "small.yaml", "--data", "data.npz", "-o", "run"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not Path("run/run.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.decode().strip()) in ((130, "interrupted"), (0, ""))
+
+
+@pytest.mark.parametrize("command", ["show small.yaml", "summary small.yaml", "check small.yaml", "explain shape"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_behind_the_output_is_three(project: Path, command: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m kspec {command} > /dev/full"], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.startswith("error[file-write] cannot write the output: no space left on device\n")
+
+
+def test_a_closed_output_is_no_error(project: Path) -> None:
+    command = f"{sys.executable} -m kspec show small.yaml >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_command_that_reads_a_spec_reads_standard_input(project: Path) -> None:
+    for command in (
+        ["check", "-"],
+        ["show", "-"],
+        ["summary", "-"],
+        ["build", "-"],
+        ["fit", "-", "--data", "data.npz"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "kspec", *command], input=SPEC.encode(), capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_what_can_be_refused_at_once_is_refused_without_keras(project: Path) -> None:
+    Path("taken").mkdir()
+    Path("taken/file").touch()
+    for arguments, said in {
+        ("fit", "small.yaml", "--data", "nothing.npz"): "there is no file",
+        ("fit", "small.yaml", "--data", "data.npz", "-o", "taken"): "`taken` is not empty",
+        ("build", "small.yaml", "-o", "nowhere/m.keras"): "the folder `nowhere` does not exist",
+        ("predict", "run", "--data", "data.npz", "-o", "nowhere/p.npz"): "the folder `nowhere` does not exist",
+    }.items():
+        code = (
+            "import sys; from kspec.cli import cli; from kspec.cli.edge import guarded; "
+            f"sys.argv = ['kspec', *{arguments!r}]; status = guarded(cli); "
+            "sys.exit('keras' if 'keras' in sys.modules else status)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+        assert done.returncode == 3, done.stderr
+        assert said in done.stderr
+
+
+def test_check_passes_by_runs_and_virtual_environments(project: Path) -> None:
+    for folder, marker in (("venv/lib", "../pyvenv.cfg"), ("run", "run.json")):
+        Path(folder).mkdir(parents=True)
+        Path(folder, marker).touch()
+        Path(folder, "spec.yaml").write_text(SPEC, encoding="utf-8")
+    outcome = run_kspec("check", "--fast", ".")
+    assert outcome.out == "ok: small.yaml\n"
+
+
+def test_measuring_says_on_what(project: Path) -> None:
+    text = SPEC + "data: {train: data.npz}\n"
+    Path("small.yaml").write_text(text, encoding="utf-8")
+    assert run_kspec("fit", "small.yaml", "-o", "run", "--quiet").status == 0
+    told = "data.npz: x → x, y → kind (64 rows)\n"
+    assert run_kspec("evaluate", "run").out.startswith(f"on the training data: {told}")
+    assert run_kspec("evaluate", "run", "--data", "data.npz").out.startswith(told)
+    as_json = run_kspec("evaluate", "run", "--json")
+    assert as_json.err == f"on the training data: {told}"
+    assert set(json.loads(as_json.out)) == {"loss", "accuracy"}
+    predicted = run_kspec("predict", "run", "-o", "p.csv")
+    assert predicted.out == "on the training data: data.npz: x → x (64 rows)\nkind (64, 3) → p.csv\n"
 
 
 def test_a_reader_that_leaves_is_no_error(project: Path) -> None:

@@ -53,6 +53,10 @@ class Matched:
         """``x_train → pixels, y_train → digit``."""
         return ", ".join(str(link) for link in self.links)
 
+    def told(self) -> str:
+        """What was matched in which file: ``digits.npz: x → pixels, y → digit (1,797 rows)``."""
+        return f"{Path(self.path).name}: {self.describe()} ({self.rows:,} rows)"
+
     def slice(self, start: int, stop: int) -> Matched:
         """Rows `start` to `stop`, without copying."""
         x, y, weights = ({name: a[start:stop] for name, a in part.items()} for part in (self.x, self.y, self.weights))
@@ -193,7 +197,7 @@ class _Finder:
             return  # said already: the array that `fields` names is not there
         ports: tuple[Any, ...] = self.interface.inputs if role == "input" else self.interface.outputs
         letter = "x" if role == "input" else "y"
-        looked = [name, letter, f"{letter}_{part}"] if len(ports) == 1 else [name]
+        looked = dict.fromkeys([name, letter, f"{letter}_{part}"] if len(ports) == 1 else [name])
         what = "input" if role == "input" else "targets of output"
         message = f"`{Path(self.source.path).name}` has no array for the {what} `{name}`: looked for {listing(looked)}"
         help = suggestion(name, self.source.fields, f"name the array in the spec's `data`: `fields: {{{name}: …}}`")

@@ -55,7 +55,7 @@ def _heading(name: str, source: Source, place: Place, found: Roles, has_data: bo
         after.append(f"{why}; `data` says which array is which." if has_data else f"{why}.")
     if found.guessed:
         target = found.targets[0].train
-        after.append(f"A guess: the target is `{target}`, the last array. `kspec init --target NAME` names another.")
+        after.append(f"A guess: the target is `{target}`, the last array. `--target NAME` names another.")
     if found.aside:
         after.append(f"Not used: {', '.join(found.aside)}.")
     lines = [line for each in paragraphs for line in _wrapped(each)]
