@@ -150,6 +150,8 @@ class Loaded:
             for file in (files.train, files.validation):
                 if file is not None:
                     open_source(file.path)
+        if progress is not None:
+            progress.waiting("building the model")
         model = loaded.build(max_memory=max_memory)
         with loaded._located():
             prepared = prepare(model, settings, files, allow_nan=allow_nan)

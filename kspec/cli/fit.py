@@ -47,13 +47,16 @@ def command(
     loaded = load_spec(spec, sets, trust)
     if not quiet:
         say(loaded.warnings)
-    result = loaded.fit(
-        data,
-        validation=validation,
-        output=output,
-        progress=progress,
-        command=sys.argv[1:],
-        allow_nan=allow_nan,
-        max_memory=limit,
-    )
+    try:
+        result = loaded.fit(
+            data,
+            validation=validation,
+            output=output,
+            progress=progress,
+            command=sys.argv[1:],
+            allow_nan=allow_nan,
+            max_memory=limit,
+        )
+    finally:
+        progress.stop()
     progress.message(f"→ {result.folder}")

@@ -12,6 +12,7 @@ from typing import TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
+from rich.status import Status
 from rich.text import Text
 
 from kspec.report.cells import escaped, wide
@@ -50,9 +51,24 @@ class Bars(Quiet):
         self._logs: dict[str, float] = {}
         self._next = 0.0
         self._live: Live | None = None
+        self._status: Status | None = None
         self._inside = False
 
+    def waiting(self, what: str) -> None:
+        self._arrive()
+        self._status = self._console.status(Text(escaped(what)), spinner="dots")
+        atexit.register(self.stop)
+        self._status.start()
+
+    def _arrive(self) -> None:
+        """The wait is over: its line goes."""
+        status, self._status = self._status, None
+        if status is not None:
+            with contextlib.suppress(RuntimeError):  # as in `stop`
+                status.stop()
+
     def start(self, epochs: int, steps: int | None, first_epoch: int) -> None:
+        self._arrive()
         self._meter.start(epochs, steps)
         self._meter.epoch = first_epoch
         self._live = Live(
@@ -87,9 +103,11 @@ class Bars(Quiet):
         self._meter.epoch_end()
 
     def message(self, text: str) -> None:
+        self._arrive()
         self._print(Text("\n".join(escaped(line) for line in text.splitlines())))
 
     def stop(self) -> None:
+        self._arrive()
         live, self._live = self._live, None
         if live is None:
             return

@@ -23,6 +23,9 @@ __all__ = ["JsonLines", "Plain", "Quiet"]
 class Quiet:
     """Says nothing."""
 
+    def waiting(self, what: str) -> None:
+        """The next seconds go into `what`, until anything else is told; only a live display shows it."""
+
     def start(self, epochs: int, steps: int | None, first_epoch: int) -> None:
         """Epochs `first_epoch` to `epochs` begin, of `steps` steps each (None: not known)."""
 

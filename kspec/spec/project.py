@@ -10,6 +10,9 @@ from pathlib import Path
 from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
 from kspec.spec.values import shown
 
+_MARKS = ("pyproject.toml", ".git")
+"""What stands in the root of a project."""
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -38,10 +41,10 @@ def find_project(folder: Path, trust: tuple[str, ...] = ()) -> Project:
     current directory when the folder lies in it, else the folder itself."""
     folder = folder.resolve()
     for candidate in (folder, *folder.parents):
-        settings = candidate / "pyproject.toml"
+        settings = candidate / _MARKS[0]
         if settings.is_file():
             return Project(candidate, frozenset(trust), settings)
-        if (candidate / ".git").exists():
+        if (candidate / _MARKS[1]).exists():
             return Project(candidate, frozenset(trust))
     here = Path.cwd()
     return Project(here if folder.is_relative_to(here) else folder, frozenset(trust))
@@ -104,9 +107,9 @@ def confined(project: Project, folder: Path, text: object, route: Route) -> Path
     except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
         real = path.absolute()
     if not real.is_relative_to(project.root):
-        help = (
-            f"paths in a spec stay inside {project.root}: a `pyproject.toml` in a folder above makes that the project"
-        )
+        help = f"paths in a spec stay inside {project.root}"
+        if not any((project.root / mark).exists() for mark in _MARKS):
+            help += "; a `pyproject.toml` in a folder above makes that one the project"
         raise SpecError(Problem("file-outside-root", f"`{text}` leads out of the project", route, help))
     return real
 

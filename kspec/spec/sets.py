@@ -166,6 +166,5 @@ def _index(data: list[Any], part: str, given: _Set) -> int:
             return index
     names = [str(item["name"]) for item in data if isinstance(item, dict) and "name" in item]
     count = "one item" if len(data) == 1 else f"{len(data)} items"
-    counted = f"it has {count}" + (f", of which {listing(names)} have names" if names else "")
-    counted += "; without a name an item goes by its number, from 0"
+    counted = f"it has {count}, by number from 0" + (f" or by name: {listing(names)}" if names else "")
     raise given.wrong(f"there is no item `{part}` in the list", suggestion(part, names, counted))

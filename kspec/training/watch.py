@@ -27,6 +27,9 @@ _EVERY = 0.05
 class Progress(Protocol):
     """What is told as a model trains; epochs and steps count from 1."""
 
+    def waiting(self, what: str) -> None:
+        """The next seconds go into `what`, until anything else is told."""
+
     def start(self, epochs: int, steps: int | None, first_epoch: int) -> None:
         """Epochs `first_epoch` to `epochs` begin, of `steps` steps each (None: not known)."""
 
@@ -49,6 +52,7 @@ class Progress(Protocol):
 class Silent:
     """A `Progress` that says nothing."""
 
+    def waiting(self, what: str) -> None: ...
     def start(self, epochs: int, steps: int | None, first_epoch: int) -> None: ...
     def epoch_start(self, epoch: int) -> None: ...
     def step(self, step: int, logs: Mapping[str, float]) -> None: ...
