@@ -37,7 +37,8 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> boo
 
 def wants_life(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether a line on `stream` may be drawn over: a terminal that can, watched by a person."""
-    return _is_terminal(stream) and environ.get("TERM") not in ("dumb", "") and not environ.get("CI")
+    watched = not environ.get("NO_COLOR") and not environ.get("CI")
+    return _is_terminal(stream) and environ.get("TERM") not in ("dumb", "") and watched
 
 
 def terminal_width(stream: TextIO, environ: Mapping[str, str] = os.environ, *, otherwise: int = 100) -> int:

@@ -13,7 +13,7 @@ from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, Known, Object
 from kspec.spec.schema import Spec
 from kspec.spec.sections import dtype
-from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
+from kspec.spec.steps import UNKNOWN, Expanded, Nested
 from kspec.spec.values import shown
 from kspec.spec.walk import Context, Here, Scope, TooMany, Walk, reserve, tensors
 
@@ -126,22 +126,8 @@ class _Expansion(Walk):
             self.aliases[name] = UNKNOWN
             return UNKNOWN
         wires = self.wires(words, here)
-        made: Any = UNKNOWN if operation is None else operation
-        self.steps.append(
-            Step(
-                name,
-                made if context.shares is None else forms.shared(made, name, context),
-                wires,
-                words.get("call", {}),
-                words.get("trainable", context.trainable),
-                words.get("dtype", context.dtype),
-                words.get("weights"),
-                here.route,
-                context.uses,
-                context.scope.prefix,
-                outputs,
-            )
-        )
+        made = forms.shared(UNKNOWN if operation is None else operation, name, context)
+        self.steps.append(forms.step(name, made, wires, words, here, outputs))
         return tensors(name, outputs)
 
     def _operation(self, key: str, value: Any, here: Here) -> Object | None:

@@ -37,7 +37,7 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     if full in scope.uses:
         return call_again(scope.uses[full], name, wires, here, walk)
     outputs = walk.outputs(words, name, here)
-    walk.steps.append(_step(name, Shared(full), wires, words, here, outputs))
+    walk.steps.append(step(name, Shared(full), wires, words, here, outputs))
     return tensors(name, outputs)
 
 
@@ -196,13 +196,12 @@ def model(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     name = walk.name(words, base, here)
     operation = shared(Saved(path, output), name, here.context)
     outputs = walk.outputs(words, name, here)
-    walk.steps.append(_step(name, operation, walk.wires(words, here), words, here, outputs))
+    walk.steps.append(step(name, operation, walk.wires(words, here), words, here, outputs))
     return tensors(name, outputs)
 
 
-def _step(
-    name: str, operation: Any, wires: Any, words: Mapping[str, Any], here: Here, outputs: tuple[str, ...]
-) -> Step:
+def step(name: str, operation: Any, wires: Any, words: Mapping[str, Any], here: Here, outputs: tuple[str, ...]) -> Step:
+    """A step at its place in the spec, with its words, else those of the chain around."""
     context = here.context
     return Step(
         name,

@@ -32,6 +32,7 @@ CASES: dict[str, dict[str, np.ndarray]] = {
     "labels_are_reals": {"X": wave(200, 5), "y": labels(200, 3).astype(float)},
     "sorted": {"x": wave(150, 4), "y": np.sort(labels(150, 3))},
     "signs": {"x": wave(150, 4), "y": labels(150, 2) * 2 - 1},
+    "classes_below_zero": {"x": wave(150, 4), "y": labels(150, 3) - 1},
     "booleans": {"x": wave(150, 4).astype("float32"), "y": labels(150, 2).astype(bool)},
     "one_hot": {"x": wave(150, 4), "y": np.eye(4)[labels(150, 4)]},
     "flags": {"x": wave(150, 4), "y": (wave(150, 6) > 0).astype(int)},

@@ -103,7 +103,8 @@ def _comment(seen: Seen, kind: TargetKind, classes: int) -> str:
         case "signs":
             return "-1 or 1"
         case "real":
-            return f"{number(seen.low)} to {number(seen.high)}"
+            few = seen.whole and seen.low < 0 and seen.high - seen.low < _FEW
+            return f"{number(seen.low)} to {number(seen.high)}" + ("; classes would count from 0" if few else "")
 
 
 def _below(low: int) -> str:
