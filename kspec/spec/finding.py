@@ -31,7 +31,8 @@ def spec_files(paths: Iterable[Path]) -> Iterator[Path]:
 def _under(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
-        if "pyvenv.cfg" in files or {"run.json", "spec.yaml"} <= set(files):  # a virtual environment; a run
+        # A virtual environment; a run, unless it is named itself.
+        if "pyvenv.cfg" in files or (root != str(folder) and {"run.json", "spec.yaml"} <= set(files)):
             folders.clear()
             continue
         for name in files:

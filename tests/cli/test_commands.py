@@ -315,6 +315,7 @@ def test_check_passes_by_runs_and_virtual_environments(project: Path) -> None:
         Path(folder, "spec.yaml").write_text(SPEC, encoding="utf-8")
     outcome = run_kspec("check", "--fast", ".")
     assert outcome.out == "ok: small.yaml\n"
+    assert run_kspec("check", "--fast", "run").out == "ok: run/spec.yaml\n"
 
 
 def test_measuring_says_on_what(project: Path) -> None:
