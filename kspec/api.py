@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 
 if TYPE_CHECKING:
-    import os
-
     import numpy as np
 
     from kspec.model.plan import Plan
@@ -202,7 +201,7 @@ class Loaded:
             if path is not None:
                 known = getattr(section, key)
                 fields = known.fields if known is not None else {}
-                update[key] = DataFile(path=str(Path(path).resolve()), fields=fields)
+                update[key] = DataFile(path=os.path.abspath(path), fields=fields)
         if data is not None and validation is None and needed == "train":
             # the spec's own validation belongs to the spec's own training data
             section = section.model_copy(update={"validation": None})
@@ -280,10 +279,13 @@ def open_model(
         return _open_run(path, trust)
     if path.suffix == ".keras":
         from kspec.model.archive import load_model
+        from kspec.model.objects import search_also
         from kspec.training.data.source import missing
 
         if not path.is_file():
             raise FileError(missing(str(path)))
+        if trust:
+            search_also((Path.cwd(), path.resolve().parent))
         return Opened(load_model(path, trust=tuple(trust)), None, None)
     loaded = load(path, sets=sets, trust=trust)
     if weights is not None:
@@ -307,7 +309,8 @@ def _open_run(path: Path, trust: Sequence[str]) -> Opened:
     project = dataclasses.replace(find_project(path, tuple(trust)), root=Path(path.resolve().anchor))
     compiled = compile_file(path / SPEC, project=project)
     search_also(compiled.folders)
-    return Opened(load_model(file, trust=project.trust()), Loaded(compiled), run)
+    model = load_model(file, trust=project.trust(), modules=compiled.spec.custom)
+    return Opened(model, Loaded(compiled), run)
 
 
 def evaluate(
@@ -372,7 +375,7 @@ def _matched(opened: Opened, data: Pathlike | None, *, targets: bool, tell: Call
     part = next((part for part in parts if getattr(section, part) is not None), "")
     own = getattr(section, part) if part else None
     fields = own.fields if own is not None else {}
-    file = DataFile(path=str(Path(data).resolve()), fields=fields) if data is not None else own
+    file = DataFile(path=os.path.abspath(data), fields=fields) if data is not None else own
     if file is None:
         raise UsageError(Problem("data-missing", "no data to work on", help="give it with `--data FILE.npz`"))
     source = open_source(file.path)
@@ -385,5 +388,7 @@ def _matched(opened: Opened, data: Pathlike | None, *, targets: bool, tell: Call
     )
     if tell is not None:
         label = {"train": "on the training data: ", "validation": "on the validation data: "}.get(part, "")
+        if any(link.array.endswith("_test") for link in found.links):  # Keras's own names for held-out data
+            label = ""
         tell(f"{label if data is None else ''}{found.told()}")
     return found

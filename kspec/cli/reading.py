@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ def load_spec(path: Path, sets: Sequence[str], trust: Sequence[str], stdin: str 
 
     if str(path) == "-":
         return api.loads(_standard_input(stdin), name=stdin, sets=sets, trust=trust)
-    if (path / "spec.yaml").is_file():
+    if os.path.isfile(path / "spec.yaml"):
         raise UsageError(Problem("usage", f"`{path}` is a folder", help=f"its spec is `{path / 'spec.yaml'}`"))
     return api.load(path, sets=sets, trust=trust)
 

@@ -7,6 +7,7 @@ every class and function in it is looked up in the catalogue, and only then may 
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import zipfile
 import zlib
@@ -111,7 +112,7 @@ def _refusal(item: dict[str, Any], trusted: frozenset[str]) -> str:
         return ""
     if module is not None and module.startswith("keras.src.ops.") and name.isidentifier() and name[0].isupper():
         return ""
-    if module is not None and module.split(".")[0] in trusted - {"keras", "builtins"}:
+    if module is not None and _is_trusted(module, trusted):
         return ""
     return f"`{module}.{name}` is not in kspec's catalogue" if module else f"`{name}` is not in kspec's catalogue"
 
@@ -132,17 +133,54 @@ def _by_class() -> frozenset[str]:
     return frozenset(each.rpartition(">")[2] for each in _admitted() | _STRUCTURE)
 
 
-def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = ()) -> Any:
+def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), modules: Iterable[str] = ()) -> Any:
     """A whole .keras file, admitted first, with its weights.
+
+    Functions of one's own are looked for in `modules`, as far as they are trusted.
 
     Raises FileError.
     """
-    read_config(path, trust)
+    config = read_config(path, trust)
     keras = load_keras()
+    own = _own_objects(config, frozenset(trust), modules, path)
     try:
-        return keras.saving.load_model(path, compile=compile, safe_mode=True)
+        return keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, AttributeError) as error:
         raise _wrong(path, f"Keras cannot load this model: {_first_line(error)}") from None
+
+
+def _own_objects(config: dict[str, Any], trusted: frozenset[str], modules: Iterable[str], path: Path) -> dict[str, Any]:
+    """The trusted classes and functions of one's own, by the names under which Keras looks for them.
+
+    Keras imports modules of its own family alone, and knows classes only that were registered by a decorator. Of a
+    function it writes the name without the module: it is looked for in `modules` and in the trusted packages.
+    """
+    found: dict[str, Any] = {}
+    for item in _classes(config):
+        module, name = item.get("module"), item["class_name"]
+        if name == "function" and module == "builtins" and isinstance(item.get("config"), str):
+            name = item["config"]
+            places = [_imported(each, path) for each in (*modules, *trusted) if _is_trusted(each, trusted)]
+            made = next((getattr(place, name) for place in places if hasattr(place, name)), None)
+        elif isinstance(module, str) and _is_trusted(module, trusted):
+            made = getattr(_imported(module, path), name, None)
+        else:
+            continue
+        if made is not None:
+            found |= {name: made, str(item.get("registered_name") or name): made}
+    return found
+
+
+def _imported(module: str, path: Path) -> Any:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # importing a person's own module may raise anything at all
+        message = f"`{module}` cannot be imported: {type(error).__name__}: {_first_line(error)}"
+        raise _wrong(path, message, "run kspec where the module can be found") from None
+
+
+def _is_trusted(module: str, trusted: frozenset[str]) -> bool:
+    return module.split(".")[0] in trusted - {"keras", "builtins"}
 
 
 def load_shapes(path: Path) -> Any:

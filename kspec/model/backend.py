@@ -26,6 +26,7 @@ def load_keras() -> ModuleType:
 
     Raises UsageError when Keras was already imported with another backend, or cannot be imported.
     """
+    ours = "keras" not in sys.modules
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -33,13 +34,33 @@ def load_keras() -> ModuleType:
     except ImportError as error:
         problem = Problem("environment", f"Keras cannot be imported: {error}", help="pip install kspec")
         raise UsageError(problem) from None
+    except Exception as error:  # Keras and JAX read settings as they are imported, and trust them
+        message = f"Keras cannot be imported: {type(error).__name__}: {error}"
+        help = "look at `keras.json` (in ~/.keras or $KERAS_HOME) and at the variables KERAS_… and JAX_…"
+        raise UsageError(Problem("environment", message, help=help)) from None
     module: ModuleType = keras
+    if ours:  # a person's own keras.json must not make another model of the same spec
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(1e-7)
+    if os.environ.get("JAX_PLATFORMS"):
+        _check_platforms()
     backend = keras.config.backend()
     if backend != "jax":
         message = f"Keras was imported with the {backend} backend before kspec"
         help = "import kspec first, or set KERAS_BACKEND=jax"
         raise UsageError(Problem("environment", message, help=help))
     return module
+
+
+def _check_platforms() -> None:
+    import jax
+
+    try:
+        jax.devices()
+    except Exception as error:  # JAX asserts, too
+        message = f"JAX cannot use JAX_PLATFORMS={os.environ['JAX_PLATFORMS']}: {error or type(error).__name__}"
+        raise UsageError(Problem("environment", message, help="unset JAX_PLATFORMS")) from None
 
 
 def deeply(work: Callable[[], T], calls: int) -> T:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tokenize
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,6 +14,9 @@ from kspec.diagnostics import Problem, Route, SpecError, listing
 from kspec.model.archive import read_config
 from kspec.model.backend import load_keras
 from kspec.spec.graph import Graph
+
+_SHAPES = re.compile(r"variable\.shape=(\(.*?\)).*value\.shape=(\(.*?\)).*path=([^,>]+)")
+"""What Keras says of a variable and a value of two shapes."""
 
 
 def load_all(model: Any, graph: Graph, path: str | None) -> None:
@@ -46,13 +51,26 @@ def load_into(target: Any, path: Path, route: Route) -> None:
         if path.suffix == ".keras":
             read_config(path)
         model = target if isinstance(target, keras.Model) else keras.Sequential([target])
-        keras.saving.load_weights(model, str(path))
+        model.built = True  # the layer in it is
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            keras.saving.load_weights(model, str(path))
+        skipped = next((each for each in told if issubclass(each.category, UserWarning)), None)
+        if skipped is not None:  # what Keras passes over keeps its random weights: nobody wants that
+            raise ValueError(str(skipped.message))
     except SpecError:
         raise
     except _DAMAGED as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        message = f"the weights in `{path.name}` do not fit `{target.name}`: {lines[0][:300]}"
+        message = f"the weights in `{path.name}` do not fit `{target.name}`: {_reason(error)}"
         raise SpecError(Problem("weights", message, route)) from None
+
+
+def _reason(error: Exception) -> str:
+    """What Keras says of the first object that could not be loaded, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    reason = lines[1] if lines[0].startswith("A total of") and len(lines) > 1 else lines[0]
+    shapes = _SHAPES.search(reason)
+    return f"{shapes[3]} has shape {shapes[1]}, the file's is {shapes[2]}" if shapes else reason[:300]
 
 
 def _arrays(path: Path) -> dict[str, Any]:

@@ -14,6 +14,10 @@ from kspec.report.excerpt import excerpt
 __all__ = ["arranged", "ok_line", "render", "summary_line"]
 
 
+_MOST = 1000
+"""So many problems are shown: nobody reads more, and a stranger's file may have a million."""
+
+
 def render(problems: Sequence[Problem], *, colour: bool, width: int, summary: bool = True) -> str:
     """All `problems` as text that ends in a newline (empty without problems): in order, each once, then their sum.
 
@@ -24,7 +28,9 @@ def render(problems: Sequence[Problem], *, colour: bool, width: int, summary: bo
     ordered = arranged(problems)
     if not ordered:
         return ""
-    blocks = [_block(problem, colour, max(width, 40)) for problem in ordered]
+    blocks = [_block(problem, colour, max(width, 40)) for problem in ordered[:_MOST]]
+    if len(ordered) > _MOST:
+        blocks.append(f"… and {len(ordered) - _MOST:,} more")
     if summary and any(map(_file, ordered)):
         blocks.append(summary_line(ordered, colour=colour))
     return "\n\n".join(blocks) + "\n"

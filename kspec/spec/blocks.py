@@ -21,11 +21,18 @@ KEYS = ("vars", "inputs", "outputs", "layers", "nested")
 def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     """A use of a block; the tensor (or tensors) it gives."""
     context = here.context
-    if block in context.blocks or len(context.blocks) >= MAX_DEPTH:
+    if block not in context.blocks and len(context.blocks) >= MAX_DEPTH:
+        message, help = f"blocks use each other more than {MAX_DEPTH} deep", "put some of them into one"
+        walk.wrong("block-recursion", message, here.route, context, help, at="key")
+        return None
+    if block in context.blocks:
         chain = " → ".join((*context.blocks, block))
         walk.wrong("block-recursion", f"a block cannot use itself: {chain}", here.route, context, at="key")
         return None
     words = _without_words_inside(block, value, words, here, walk)
+    if isinstance(words.get("name"), list):
+        help = f"name the use, as in `name: x`, and take `x.output` by the names of `outputs` in `{block}`"
+        walk.wrong("wrong-type", "`name` is one text beside a block", here.beside("name"), context, help)
     name = walk.name(words, block, here)
     body = _body(block, walk)
     variables = _variables(block, value, here, walk) if body is not None else None

@@ -63,11 +63,11 @@ def compile_file(
     Raises SpecError with every problem found, each with its place; FileError where the file cannot be read.
     """
     name = name if name is not None else str(path)
-    path = path.resolve()
-    project = project if project is not None else find_project(path.parent, tuple(trust))
     try:
+        path = path.resolve()
+        project = project if project is not None else find_project(path.parent, tuple(trust))
         source = load(path, name, project, stack)
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle; a NUL in the name
         raise _unreadable(name, error) from None
     if without and isinstance(source.data, dict):
         kept = {key: value for key, value in source.data.items() if key not in without}
@@ -148,10 +148,12 @@ def filled(data: Any, checker: Checker, broken: set[str]) -> tuple[Any, Mapping[
     return result, variables
 
 
-def _unreadable(name: str, error: OSError) -> Exception:
-    reason = {FileNotFoundError: "there is no such file", IsADirectoryError: "this is a folder, not a spec"}.get(
-        type(error), error.strerror or str(error)
-    )
+def _unreadable(name: str, error: Exception) -> Exception:
+    known: dict[type[Exception], str] = {
+        FileNotFoundError: "there is no such file",
+        IsADirectoryError: "this is a folder, not a spec",
+    }
+    reason = known.get(type(error)) or str(getattr(error, "strerror", None) or error).lower()
     problem = Problem("file-missing", f"cannot read the spec: {reason}", file=name, help=_nearby(name))
     return UsageError(problem) if isinstance(error, FileNotFoundError) else FileError(problem)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kspec.diagnostics import Problem, UsageError
+from kspec.spec.source import contents
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "runs", "build", "dist"})
 
@@ -18,7 +19,7 @@ def spec_files(paths: Iterable[Path]) -> Iterator[Path]:
     Raises UsageError for a folder without any.
     """
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # which answers for any name
             yield path
             continue
         found = sorted(_under(path))
@@ -43,7 +44,6 @@ def _under(folder: Path) -> Iterator[Path]:
 
 def _has_key(path: Path) -> bool:
     try:
-        with open(path, "rb") as file:
-            return re.search(rb"(?m)^(\xef\xbb\xbf)?[\"']?kspec[\"']?[ \t]*:", file.read(65_536)) is not None
+        return re.search(rb"(?m)^(\xef\xbb\xbf)?[\"']?kspec[\"']?[ \t]*:", contents(path)[:65_536]) is not None
     except OSError:
         return False

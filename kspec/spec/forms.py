@@ -233,8 +233,16 @@ def inherit(words: Mapping[str, Any], context: Context) -> Context:
 
 
 def _named(words: Mapping[str, Any], value: Any, here: Here, walk: Walk) -> Any:
-    """A form's result; its `name` names that tensor."""
+    """A form's result; its `name` names that tensor, a list in it each of several."""
     name = words.get("name")
     if isinstance(name, str):
         walk.alias(name, value, here.beside("name"), here.context)
+    elif isinstance(name, list):
+        count = len(value) if isinstance(value, list) else 1
+        if count == len(name) and all(isinstance(each, str) for each in name):
+            for index, each in enumerate(name):
+                walk.alias(each, value[index] if isinstance(value, list) else value, here.beside("name"), here.context)
+        elif not isinstance(value, Unknown):
+            message = f"this gives {count} tensor{'s' * (count != 1)}, and {len(name)} names are given"
+            walk.wrong("wiring", message, here.beside("name"), here.context)
     return value

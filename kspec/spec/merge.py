@@ -9,7 +9,7 @@ from kspec import catalog
 from kspec.diagnostics import Note, Problem, Route, Span, SpecError
 from kspec.spec.places import Marks, Moved, Source
 from kspec.spec.project import Project, resolve
-from kspec.spec.source import decode, read
+from kspec.spec.source import contents, decode, read
 from kspec.spec.values import shown
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def load(path: Path, name: str, project: Project, stack: tuple[Path, ...] = ()) 
 
     Raises SpecError, located, for problems in any of the files; OSError where the first file cannot be read.
     """
-    return compose(read(decode(path.read_bytes(), name), name, path), project, (*stack, path))
+    return compose(read(decode(contents(path), name), name, path), project, (*stack, path))
 
 
 def compose(source: Source, project: Project, stack: tuple[Path, ...] = ()) -> Source:

@@ -182,7 +182,13 @@ def _input(name: Any, value: Any, inner: tuple[Any, ...]) -> Problem | None:
         return Problem("wrong-type", f"an input's name is a text, not {shown(name)}", route, help, "key")
     if isinstance(value, dict):
         part = inner[0] if inner else ""
-        return _shape(name, value[part], (*route, part)) if part in ("shape", "batch_shape") else None
+        if part not in ("shape", "batch_shape"):
+            return None
+        given = value[part]
+        if isinstance(given, int) and not isinstance(given, bool):
+            message = f"`{part}` is a list of sizes, not {shown(given)}"
+            return Problem("wrong-type", message, (*route, part), f"write `[{given}]`")
+        return _shape(name, given, (*route, part))
     return _shape(name, value, route)
 
 

@@ -20,6 +20,10 @@ def check_objects(spec: Spec, checker: Checker) -> Spec:
         update["compile"] = _compile(spec.compile, checker)
     if spec.fit is not None:
         _class_weight(spec.fit.class_weight, checker)
+        if spec.fit.initial_epoch >= spec.fit.epochs:
+            message = f"training from epoch {spec.fit.initial_epoch:,} to epoch {spec.fit.epochs:,} trains nothing"
+            help = "`initial_epoch` counts from 0, and `epochs` is the last one"
+            checker.wrong("wrong-value", message, ("fit", "initial_epoch"), help)
         callbacks = spec.fit.callbacks
         if not isinstance(callbacks, (list, tuple)):
             checker.wrong("wrong-type", f"`callbacks` is a list, not {shown(callbacks)}", ("fit", "callbacks"))

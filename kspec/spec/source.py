@@ -8,8 +8,11 @@ Scalars follow YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-sch
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -25,6 +28,8 @@ MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 100
 MAX_NODES = 2_000_000
 MAX_DIGITS = 100
+MAX_PROBLEMS = 1000
+"""So many are told of one file; after that, reading stops."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -52,6 +57,15 @@ class _Reader:
     def wrong(self, code: str, message: str, event: Any, help: str = "", notes: tuple[Note, ...] = ()) -> None:
         span = self.file.span(event.start_mark, event.end_mark)
         self.problems.append(Problem(code, message, help=help, notes=notes, span=span))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise _Bound
+
+    def count(self, event: Any) -> None:
+        """One value more."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self.wrong("yaml-size", f"more than {MAX_NODES:,} values", event, "split the spec, or use `repeat`")
+            raise _Bound
 
     def tagged(self, event: Any) -> None:
         tag = event.tag.replace("tag:yaml.org,2002:", "!!")
@@ -156,7 +170,7 @@ def _read_events(reader: _Reader, loader: Any) -> tuple[Any, Any]:
         if kind is yaml.ScalarEvent:
             data: Any = reader.scalar(event)
             marks: Any = event
-            reader.nodes += 1
+            reader.count(event)
             if event.anchor is not None:
                 reader.anchors[event.anchor] = (data, marks, 1)
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
@@ -197,7 +211,7 @@ def _open(reader: _Reader, stack: list[_Open], event: Any, data: Any) -> None:
     if event.anchor is not None:
         reader.anchors[event.anchor] = None
     stack.append(_Open(event, data, reader.nodes))
-    reader.nodes += 1
+    reader.count(event)
 
 
 def _close(reader: _Reader, top: _Open, event: Any) -> tuple[Any, Any]:
@@ -296,6 +310,20 @@ _NOT_TEXT = (
     (b"\x93NUMPY", "a NumPy array"),
     (b"\x80\x04", "a pickle"),
 )
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a spec's file, as many as `decode` needs to refuse a larger one.
+
+    Raises OSError, also for what is no regular file: a pipe would be waited for, a device has no end.
+    """
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "this is not a regular file")
+        return file.read(MAX_BYTES + 1)
 
 
 def decode(data: bytes, name: str) -> str:

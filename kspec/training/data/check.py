@@ -22,7 +22,9 @@ def check(data: Matched, model: Any, interface: Interface, *, allow_nan: bool = 
     Raises `FileError` with every problem: ``data-nan``, ``data-dtype``, ``data-token``, ``data-shape``,
     ``data-labels``.
     """
-    problems: list[Problem] = []
+    problems: list[Problem] = _empty(data)
+    if problems:
+        raise FileError(problems)
     extents = {id(array): extent(array) for arrays in (data.x, data.y, data.weights) for array in arrays.values()}
     if not allow_nan:
         problems += _finite(data, extents)
@@ -40,6 +42,17 @@ def check(data: Matched, model: Any, interface: Interface, *, allow_nan: bool = 
             problems += _weights(data, output)
     if problems:
         raise FileError(problems)
+
+
+def _empty(data: Matched) -> list[Problem]:
+    """Arrays without any element: there is nothing to look at, and nothing to learn from."""
+    arrays = [(name, array) for part in (data.x, data.y, data.weights) for name, array in part.items()]
+    help = "every axis needs a size of 1 or more"
+    return [
+        Problem("data-shape", f"the array for `{name}` is empty: {array.shape}", help=help, file=data.path)
+        for name, array in arrays
+        if array.size == 0 and len(array) > 0
+    ]
 
 
 def check_steps(data: Matched, settings: Fit, validation: Matched | None) -> None:
