@@ -76,7 +76,7 @@ def _calls(graph: Graph) -> int:
 def _model(graph: Graph, spec: Spec, *, with_weights: bool, tensors: dict[str, Any]) -> Any:
     problems: list[Problem] = []
     walk = Walk(problems, with_weights)
-    heads = float32_heads(graph) if _is_mixed() else frozenset()
+    heads = float32_heads(graph) if _is_short() else frozenset()
     cls = _model_class(spec.class_) if spec.class_ is not None else None
     model = walk.model(graph, heads, tensors, cls)
     if problems:
@@ -92,9 +92,9 @@ def _model_class(path: str) -> Any:
     return cls
 
 
-def _is_mixed() -> bool:
-    policy = load_keras().config.dtype_policy()
-    return bool(policy.compute_dtype != policy.variable_dtype)
+def _is_short() -> bool:
+    """Whether layers compute in sixteen bits."""
+    return load_keras().config.dtype_policy().compute_dtype in ("float16", "bfloat16")
 
 
 class Walk:

@@ -1,4 +1,4 @@
-"""Which layers of a mixed-precision model make its outputs: they stay float32 unless the spec says otherwise."""
+"""Which layers of a model in sixteen bits make its outputs: they stay float32 unless the spec says otherwise."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kspec import catalog
 from kspec.diagnostics import Problem, Route, listing, suggestion
 from kspec.spec import advice, python
-from kspec.spec.values import MAX_SIZE, expected, fits, instead, items_fit, one, oversized, shown, singular
+from kspec.spec.values import MAX_SIZE, expected, fits, instead, items_fit, one, oversized, shown, singular, spaced
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -147,7 +147,12 @@ class Checker:
             else:
                 args[key] = self.argument(found.entry.name, parameter, item, place)
         for key, place in unknown:
-            meant.add(self._unknown_argument(found, key, place, raw))
+            apart = spaced(key) if raw[key] is None else ""
+            if apart.partition(":")[0] in found.parameters:
+                self.wrong("step-form", "a space is missing after the colon", place, f"write `{apart}`", "key")
+                meant.add(apart.partition(":")[0])
+            else:
+                meant.add(self._unknown_argument(found, key, place, raw))
         if "" not in meant:  # else the wrong argument's help says what is missing
             self._missing(found, {*raw, *meant}, route, at)
         if len(self.problems) > before:

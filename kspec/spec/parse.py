@@ -11,7 +11,7 @@ from kspec import catalog
 from kspec.diagnostics import Problem, Route, listing, nearest, suggestion
 from kspec.spec import python
 from kspec.spec.schema import MAX_AXES, VERSION, Bound, Compile, Data, DataFile, Expect, Fit, Input, Spec
-from kspec.spec.values import MAX_SIZE, instead, shown
+from kspec.spec.values import MAX_SIZE, instead, shown, spaced
 
 _SECTIONS: dict[str, type[BaseModel]] = {"compile": Compile, "fit": Fit, "data": Data, "expect": Expect}
 
@@ -81,7 +81,8 @@ def _without(data: dict[Any, Any], broken: set[str]) -> dict[Any, Any]:
     kept = {key: value for key, value in data.items() if value is not None and key not in broken}
     given = data.get("inputs")
     if "inputs" in broken and isinstance(given, dict):
-        kept["inputs"] = {name: {} for name in given if isinstance(name, str)}
+        names = [(spaced(name).partition(":")[0] or name) for name in given if isinstance(name, str)]
+        kept["inputs"] = {name: {} for name in names}
     return kept
 
 
@@ -121,6 +122,10 @@ def _problem(detail: Any, data: Any) -> Problem:
         return _one_of_several(several, data)
     route = _route(location, data)
     name = str(route[-1]) if route else "the spec"
+    apart = spaced(name if kind == "extra_forbidden" and value is None else value if kind == "model_type" else None)
+    if apart and (kind == "model_type" or apart.partition(":")[0] in _fields(route[:-1])):
+        message, help = "a space is missing after the colon", f"write `{apart}`"
+        return Problem("step-form", message, route, help, "key" if kind == "extra_forbidden" else "value")
     if kind == "extra_forbidden":
         owner = f"`{'.'.join(map(str, route[:-1]))}`" if len(route) > 1 else "a spec"
         return Problem("unknown-key", f"{owner} has no key `{name}`", route, _unknown_help(name, route), "key")
@@ -180,6 +185,8 @@ def _input(name: Any, value: Any, inner: tuple[Any, ...]) -> Problem | None:
     if not isinstance(name, str):
         help = f'put it in quotes: `"{name}"`' if isinstance(name, (int, float)) else ""
         return Problem("wrong-type", f"an input's name is a text, not {shown(name)}", route, help, "key")
+    if value is None and (apart := spaced(name)):
+        return Problem("step-form", "a space is missing after the colon", route, f"write `{apart}`", "key")
     if isinstance(value, dict):
         part = inner[0] if inner else ""
         if part not in ("shape", "batch_shape"):

@@ -37,6 +37,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+\Z")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _ARITHMETIC = re.compile(r"[-+]?[0-9.]+(?:e-?[0-9]+)?(\s*(\*\*?|//?)\s*[-+]?[0-9.]+(?:e-?[0-9]+)?)+\Z")
 _OPERATOR = re.compile(r"\s*(\*\*|//|[*/])\s*")
+_UNSPACED = re.compile(r"([A-Za-z_][A-Za-z_0-9]*):([^\s:/].*)\Z")
 _NO_GROUPS = str.maketrans("", "", "_,'")
 _DASHES = str.maketrans("‐‑‒–—−", "------")
 _TRUE, _FALSE = ("yes", "on", "true", "y", "t"), ("no", "off", "false", "n", "f")
@@ -72,6 +73,12 @@ def _leaves(value: list[Any], place: tuple[int, ...]) -> Iterator[tuple[tuple[in
             yield from _leaves(item, (*place, index))
         else:
             yield (*place, index), item
+
+
+def spaced(text: object) -> str:
+    """``units: 64`` for ``units:64``, which YAML reads as one word; an empty text for anything else."""
+    found = _UNSPACED.match(text) if isinstance(text, str) and len(text) <= 100 else None
+    return f"{found[1]}: {found[2]}" if found else ""
 
 
 def oversized(value: Any) -> bool:

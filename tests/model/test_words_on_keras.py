@@ -219,3 +219,13 @@ def test_a_saved_model_loads_where_kspec_is_not(tmp_path: Path, monkeypatch: pyt
 def test_ten_thousand_layers(steps: str) -> None:
     text = f"kspec: 1\ninputs: {{x: 4}}\nlayers:\n  {steps.replace('10_000', '10000')}\n"
     assert kspec.loads(text).plan().params == 10_000 * 20
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "bfloat16"])
+def test_heads_stay_float32_under_every_short_policy(policy: str) -> None:
+    text = f"dtype_policy: {policy}\ninputs: {{x: 4}}\nlayers: [{{Dense: 3}}, {{Dense: 2}}]\n"
+    first, last = build(text).layers[-2:]
+    assert first.compute_dtype == policy.removeprefix("mixed_")
+    assert (last.compute_dtype, last.variable_dtype) == ("float32", "float32")
+    chosen = build(text.replace("{Dense: 2}", "{Dense: 2, dtype: " + policy + "}")).layers[-1]
+    assert chosen.dtype_policy.name == policy
