@@ -293,7 +293,11 @@ def open_model(
     if loaded.compiled.spec.weights is None:
         help = "give `--weights FILE`, or a run folder or a .keras file in place of the spec"
         raise UsageError(Problem("weights", "a spec alone has no trained weights", help=help))
-    return Opened(loaded.build(), loaded, None)
+    from kspec.model.weights import check_adapted
+
+    model = loaded.build()
+    check_adapted(model)
+    return Opened(model, loaded, None)
 
 
 def _open_run(path: Path, trust: Sequence[str]) -> Opened:

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from kspec.diagnostics import Problem, Route, SpecError, listing
+from kspec.diagnostics import Problem, Route, SpecError, UsageError, listing
 from kspec.model.archive import read_config
 from kspec.model.backend import load_keras
 from kspec.spec.graph import Graph
@@ -71,6 +71,20 @@ def _reason(error: Exception) -> str:
     reason = lines[1] if lines[0].startswith("A total of") and len(lines) > 1 else lines[0]
     shapes = _SHAPES.search(reason)
     return f"{shapes[3]} has shape {shapes[1]}, the file's is {shapes[2]}" if shapes else reason[:300]
+
+
+def check_adapted(model: Any) -> None:
+    """Raise UsageError for a Discretization without bins: Keras keeps them in a layer's configuration, and a spec
+    with a weights file has none."""
+    keras = load_keras()
+    layers = [model]
+    while layers:
+        layer = layers.pop()
+        layers.extend(getattr(layer, "layers", ()))
+        if isinstance(layer, keras.layers.Discretization) and layer.bin_boundaries is None:
+            message = f"the bins of `{layer.name}` are in no weights file"
+            help = "name the run's folder or its `.keras` file, or write `bin_boundaries` in the spec"
+            raise UsageError(Problem("weights", message, help=help))
 
 
 def _arrays(path: Path) -> dict[str, Any]:

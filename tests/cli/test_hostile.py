@@ -133,3 +133,16 @@ def test_weights_beside_a_layer(in_tmp: Path, ending: str) -> None:
     assert (
         f"the weights in `one.{ending}` do not fit `y`: y/kernel has shape (4, 2), the file's is (4, 1)" in refused.err
     )
+
+
+def test_bins_are_in_no_weights_file(in_tmp: Path) -> None:
+    text = SPEC.replace("layers: [", "layers: [{Discretization: {num_bins: 3}}, ")
+    Path("spec.yaml").write_text(text, encoding="utf-8")
+    np.savez(
+        "data.npz", x=np.random.default_rng(0).normal(size=(30, 4)).astype("float32"), y=np.ones((30, 1), "float32")
+    )
+    assert run_kspec("fit", "spec.yaml", "--data", "data.npz", "-o", "run").status == 0
+    assert run_kspec("evaluate", "run").status == 0
+    refused = run_kspec("evaluate", "spec.yaml", "--weights", "run/model.weights.h5", "--data", "data.npz")
+    assert refused.status == 2
+    assert "error[weights] the bins of `discretization` are in no weights file" in refused.err
