@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from kspec import catalog
-from kspec.diagnostics import Problem, Route, SpecError
+from kspec.diagnostics import Problem, Route, SpecError, listing
 from kspec.model import errors
 from kspec.model.archive import load_saved
 from kspec.model.backend import deeply, load_keras
@@ -82,6 +82,18 @@ def _model(graph: Graph, spec: Spec, *, with_weights: bool, tensors: dict[str, A
     if problems:
         raise SpecError(problems)
     return model
+
+
+def _by_name(model: Any, named: Mapping[str, Any], node: Node) -> Any:
+    """Tensors for a saved model's inputs, in the structure that it takes.
+
+    Raises SpecError where they are not the inputs that it has.
+    """
+    names = list(model.input) if isinstance(model.input, dict) else [tensor.name for tensor in model.inputs]
+    if set(named) != set(names):
+        message = f"`{node.name}` takes {listing(names)}, not {listing(named)}"
+        raise SpecError(Problem("wiring", message, (*node.route[:-1], "from"), uses=node.uses))
+    return dict(named) if isinstance(model.input, dict) else [named[name] for name in names]
 
 
 def _model_class(path: str) -> Any:
@@ -219,7 +231,9 @@ class Walk:
             if isinstance(operation, Object) and operation.kind == "ops":
                 made = call_function(operation, positional, named, node, careful=not self.with_weights)
             else:
-                if isinstance(operation, (Graph, Saved)) and len(positional) > 1:
+                if isinstance(operation, Saved) and named:
+                    positional, named = [_by_name(layers[node.layer], named, node)], {}
+                elif isinstance(operation, (Graph, Saved)) and len(positional) > 1:
                     positional = [positional]
                 careful = not self.with_weights
                 made = call_layer(layers[node.layer], operation, positional, named, node, careful=careful)

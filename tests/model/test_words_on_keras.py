@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import kspec
+from kspec.model.backend import load_keras
 from kspec.model.quiet import without_keras_warnings
 
 
@@ -229,3 +230,20 @@ def test_heads_stay_float32_under_every_short_policy(policy: str) -> None:
     assert (last.compute_dtype, last.variable_dtype) == ("float32", "float32")
     chosen = build(text.replace("{Dense: 2}", "{Dense: 2, dtype: " + policy + "}")).layers[-1]
     assert chosen.dtype_policy.name == policy
+
+
+@pytest.mark.parametrize("structure", ["list", "mapping"])
+def test_a_saved_model_takes_its_inputs_by_name(in_tmp: Path, structure: str) -> None:
+    keras = load_keras()
+    a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
+    end = keras.layers.Concatenate()([keras.layers.Dense(2)(a), b])
+    with without_keras_warnings():
+        keras.Model({"a": a, "b": b} if structure == "mapping" else [a, b], end).save("two.keras")
+    text = "inputs: {x: 2, y: 3}\nlayers:\n  - model: two.keras\n    from: {b: x, a: y}\n"
+    model, twin = build(text), keras.saving.load_model("two.keras")
+    x, y = np.ones((4, 2), "float32"), np.full((4, 3), 2.0, "float32")
+    expected = twin({"a": y, "b": x} if structure == "mapping" else [y, x])
+    assert np.asarray(model([x, y])).tobytes() == np.asarray(expected).tobytes()
+    with pytest.raises(kspec.SpecError) as caught:
+        build(text.replace("a: y", "c: y"))
+    assert caught.value.problems[0].message == "`two` takes `a`, `b`, not `b`, `c`"
