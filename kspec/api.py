@@ -272,7 +272,7 @@ def open_model(
     Raises FileError, SpecError, UsageError.
     """
     path = Path(target)
-    if path.name.endswith((".weights.h5", ".h5")):
+    if path.name.endswith(".weights.h5"):
         help = "weights need their spec: `kspec evaluate SPEC --weights FILE`, and `predict` likewise"
         raise UsageError(Problem("usage", f"`{path}` holds weights alone", help=help))
     if path.is_dir():
@@ -287,14 +287,14 @@ def open_model(
         if trust:
             search_also((Path.cwd(), path.resolve().parent))
         return Opened(load_model(path, trust=tuple(trust)), None, None)
+    from kspec.model.weights import check_adapted
+
     loaded = load(path, sets=sets, trust=trust)
     if weights is not None:
         loaded = loaded._with(weights=str(Path(weights).resolve()))
     if loaded.compiled.spec.weights is None:
         help = "give `--weights FILE`, or a run folder or a .keras file in place of the spec"
         raise UsageError(Problem("weights", "a spec alone has no trained weights", help=help))
-    from kspec.model.weights import check_adapted
-
     model = loaded.build()
     check_adapted(model)
     return Opened(model, loaded, None)
@@ -391,8 +391,8 @@ def _matched(opened: Opened, data: Pathlike | None, *, targets: bool, tell: Call
         source, interface_of(opened.model), fields=file.fields, sample_weight=given, part="test", targets=targets
     )
     if tell is not None:
-        label = {"train": "on the training data: ", "validation": "on the validation data: "}.get(part, "")
-        if any(link.array.endswith("_test") for link in found.links):  # Keras's own names for held-out data
-            label = ""
-        tell(f"{label if data is None else ''}{found.told()}")
+        known = {"train": "on the training data: ", "validation": "on the validation data: "}
+        # `x_test` beside `x_train` in one file is no training data.
+        label = known.get(part, "") if data is None and found.family != "test" else ""
+        tell(f"{label}{found.told()}")
     return found

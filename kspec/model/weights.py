@@ -50,8 +50,10 @@ def load_into(target: Any, path: Path, route: Route) -> None:
             return
         if path.suffix == ".keras":
             read_config(path)
-        model = target if isinstance(target, keras.Model) else keras.Sequential([target])
-        model.built = True  # the layer in it is
+        model = target
+        if not isinstance(target, keras.Model):  # Keras loads into models
+            model = keras.Sequential([target])
+            model.built = True  # as the layer in it is
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             keras.saving.load_weights(model, str(path))

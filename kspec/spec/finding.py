@@ -44,6 +44,6 @@ def _under(folder: Path) -> Iterator[Path]:
 
 def _has_key(path: Path) -> bool:
     try:
-        return re.search(rb"(?m)^(\xef\xbb\xbf)?[\"']?kspec[\"']?[ \t]*:", contents(path)[:65_536]) is not None
+        return re.search(rb"(?m)^(\xef\xbb\xbf)?[\"']?kspec[\"']?[ \t]*:", contents(path, 65_536)) is not None
     except OSError:
         return False

@@ -312,18 +312,19 @@ _NOT_TEXT = (
 )
 
 
-def contents(path: Path) -> bytes:
-    """The bytes of a spec's file, as many as `decode` needs to refuse a larger one.
+def contents(path: Path, most: int = MAX_BYTES + 1) -> bytes:
+    """The first bytes of a spec's file: by default as many as `decode` needs to refuse a larger one.
 
     Raises OSError, also for what is no regular file: a pipe would be waited for, a device has no end.
     """
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError
-        if not stat.S_ISREG(mode):
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "this is not a regular file")
-        return file.read(MAX_BYTES + 1)
+        return file.read(most)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def decode(data: bytes, name: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,18 @@ layers:
 compile: {optimizer: {Adam: 1e-2}, loss: sparse_categorical_crossentropy, metrics: [accuracy]}
 fit: {epochs: 2, batch_size: 16}
 """
+
+
+def without(
+    modules: set[str], arguments: Sequence[str], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """kspec in a process of its own, which fails with their names where it imports any of the modules."""
+    code = (
+        "import sys; from kspec.cli import cli; from kspec.cli.edge import guarded; "
+        f"sys.argv = ['kspec', *{list(arguments)!r}]; status = guarded(cli); "
+        f"heavy = {modules!r} & set(sys.modules); sys.exit(str(heavy) if heavy else status)"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True, cwd=folder)
 
 
 @pytest.fixture
@@ -298,12 +311,7 @@ def test_what_can_be_refused_at_once_is_refused_without_keras(project: Path) -> 
         ("build", "small.yaml", "-o", "nowhere/m.keras"): "the folder `nowhere` does not exist",
         ("predict", "run", "--data", "data.npz", "-o", "nowhere/p.npz"): "the folder `nowhere` does not exist",
     }.items():
-        code = (
-            "import sys; from kspec.cli import cli; from kspec.cli.edge import guarded; "
-            f"sys.argv = ['kspec', *{arguments!r}]; status = guarded(cli); "
-            "sys.exit('keras' if 'keras' in sys.modules else status)"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+        done = without({"keras", "jax"}, arguments)
         assert done.returncode == 3, done.stderr
         assert said in done.stderr
 
@@ -330,6 +338,11 @@ def test_measuring_says_on_what(project: Path) -> None:
     assert set(json.loads(as_json.out)) == {"loss", "accuracy"}
     predicted = run_kspec("predict", "run", "-o", "p.csv")
     assert predicted.out == "on the training data: data.npz: x → x (64 rows)\nkind (64, 3) → p.csv\n"
+    with np.load("data.npz") as found:
+        parts = {"x_train": found["x"], "y_train": found["y"], "x_test": found["x"][:9], "y_test": found["y"][:9]}
+    np.savez("data.npz", **parts)
+    told = "data.npz: x_test → x, y_test → kind (9 rows)\n"  # of the file to train on, and no training data
+    assert run_kspec("evaluate", "run").out.startswith(told)
 
 
 def test_a_reader_that_leaves_is_no_error(project: Path) -> None:
@@ -343,12 +356,7 @@ def test_a_reader_that_leaves_is_no_error(project: Path) -> None:
     "arguments", [["--help"], ["check", "--fast", str(SPECS), "--trust", "custom_layers"], ["explain", "shape"]]
 )
 def test_no_keras_where_none_is_needed(arguments: list[str]) -> None:
-    code = (
-        "import sys; from kspec.cli import cli; from kspec.cli.edge import guarded; "
-        f"sys.argv = ['kspec', *{arguments!r}]; status = guarded(cli); "
-        "heavy = {'keras', 'jax', 'numpy', 'h5py'} & set(sys.modules); sys.exit(str(heavy) if heavy else status)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=ROOT)
+    done = without({"keras", "jax", "numpy", "h5py"}, arguments, ROOT)
     assert done.returncode == 0, done.stderr
 
 

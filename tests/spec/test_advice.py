@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from kspec import catalog
@@ -77,9 +75,7 @@ def test_every_name_of_the_tables_leads_to_one_of_keras() -> None:
             assert catalog.find(kind, name) is not None or catalog.find("ops", name) is not None, (kind, meant)
 
 
-def test_a_stranger_s_long_names_cost_nothing() -> None:
-    begun = time.process_time()
-    for _ in range(200):
-        advice.for_operation("D" * 100_000, ())
-        advice.for_object("losses", "m" * 100_000)
-    assert time.process_time() - begun < 60  # a bound against quadratic work, not a measurement
+def test_a_stranger_s_long_names_are_compared_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advice, "suggestion", lambda *words: pytest.fail("compared"))
+    assert advice.for_operation("D" * 100_000, ()) == ""
+    assert advice.for_object("losses", "m" * 100_000) == ""
