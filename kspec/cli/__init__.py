@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from kspec.cli.edge import INTERRUPTED, guarded, leave
+from kspec.cli.edge import INTERRUPTED, guarded, leave, send_again
 
 COMMANDS = {
     "check": ("kspec.cli.check", "Find every mistake in specs, with line and column."),
@@ -75,7 +76,9 @@ def cli() -> None:
 
 def main() -> None:
     """The program."""
+    sys.unraisablehook = send_again
     status = guarded(cli)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to interrupt
     if status == INTERRUPTED:
         leave(status)
     sys.exit(status)

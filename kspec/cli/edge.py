@@ -6,7 +6,9 @@ import contextlib
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 from typing import Any
 
 import click
@@ -64,6 +66,16 @@ def guarded(command: click.Command) -> int:
         return 3
     except Exception as error:
         return _defect(error)
+
+
+def send_again(dropped: sys.UnraisableHookArgs) -> None:
+    """Send a Ctrl-C again that came inside a destructor or a callback of the garbage collector: Python drops it there."""
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        again = threading.Timer(0.02, signal.raise_signal, (signal.SIGINT,))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(dropped)
 
 
 def leave(status: int) -> None:

@@ -255,6 +255,17 @@ def test_interrupting_is_130(project: Path) -> None:
     assert json.loads(Path("run/run.json").read_text(encoding="utf-8"))["state"] == "interrupted"
 
 
+def test_an_interrupt_that_python_drops_is_sent_again(project: Path) -> None:
+    """JAX runs Python in a callback of the garbage collector, out of which no exception comes."""
+    program = (
+        "import gc, signal, sys; from kspec.cli import main; sys.argv = ['kspec', 'check', 'small.yaml']\n"
+        "def once(*_):\n    gc.callbacks.remove(once)\n    signal.raise_signal(signal.SIGINT)\n"
+        "gc.callbacks.append(once)\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr.strip(), done.stdout) == (130, "interrupted", "")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0, 3.0])
 def test_interrupting_while_xla_compiles_is_130(project: Path, seconds: float) -> None:
