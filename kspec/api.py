@@ -35,7 +35,7 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A spec that is right as far as can be known without Keras."""
+    """A spec that is right as far as can be known without Keras; loaded `partly`, what is right of one."""
 
     compiled: Compiled
 
@@ -72,20 +72,28 @@ class Loaded:
     def plan(self) -> Plan:
         """Shapes, dtypes and parameters, without weights.
 
-        Raises SpecError for steps that cannot be built and expectations that do not hold.
+        Raises SpecError with every problem: what loading noted, steps that cannot be built, expectations that do not
+        hold.
         """
         from kspec.model.build import abstract
         from kspec.model.compile import check_compile
         from kspec.model.plan import check_expectations, check_size, plan
 
+        spec, graph, noted = self.compiled.spec, self.compiled.graph, self.compiled.problems
         with self._located():
-            if self.compiled.spec.is_part:
+            if spec.is_part:
                 help = "it is a part: `extends` takes it as a base, `import` takes its blocks"
                 raise SpecError(Problem("missing-key", "this file has no `layers`, so no model of its own", (), help))
-            self._ready()
-            found = plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)
-            problems = [*check_expectations(self.compiled.spec, found), *check_compile(self.compiled.spec)]
-            if problems:
+            try:
+                self._ready()
+                built = abstract(graph, spec)
+            except UsageError:  # Keras cannot be imported, say: what the text has is told all the same
+                if noted:
+                    raise SpecError(noted) from None
+                raise
+            found = plan(built, graph) if built.model is not None else None
+            problems = [*noted, *built.problems, *check_expectations(spec, built, found, graph), *check_compile(spec)]
+            if problems or found is None:
                 raise SpecError(problems)
             check_size(found)
             return found
@@ -212,14 +220,23 @@ class Loaded:
         return section
 
 
-def load(path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), name: str | None = None) -> Loaded:
+def load(
+    path: Pathlike,
+    *,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    name: str | None = None,
+    partly: bool = False,
+) -> Loaded:
     """Read and check a spec's file, as `kspec check --fast` does.
 
+    With `partly` a spec with problems is loaded as far as it is right, for `plan` to tell of them and of what is wrong
+    beside them.
     Raises SpecError with every problem, each with its place; UsageError where there is no such file.
     """
     from kspec.spec.compiled import compile_file
 
-    return Loaded(compile_file(Path(path), name=name or str(path), sets=sets, trust=trust))
+    return Loaded(compile_file(Path(path), name=name or str(path), sets=sets, trust=trust, partly=partly))
 
 
 def loads(
@@ -229,12 +246,13 @@ def loads(
     trust: Sequence[str] = (),
     name: str = "<text>",
     folder: Pathlike | None = None,
+    partly: bool = False,
 ) -> Loaded:
     """The same for a text; paths in it are relative to `folder`, by default the current one."""
     from kspec.spec.compiled import compile_text
 
     where = Path(folder) if folder is not None else None
-    return Loaded(compile_text(text, name=name, folder=where, sets=sets, trust=trust))
+    return Loaded(compile_text(text, name=name, folder=where, sets=sets, trust=trust, partly=partly))
 
 
 def rows(plan: Plan) -> list[Any]:

@@ -35,7 +35,7 @@ def command(
     colour = wants_colour(sys.stdout)
     for path in spec_files(paths):
         try:
-            loaded = load_spec(path, sets, trust, filename)
+            loaded = load_spec(path, sets, trust, filename, partly=not fast)
             problems.extend(loaded.warnings)
             part = loaded.compiled.spec.is_part
             params = None if fast or part else loaded.plan().params

@@ -69,7 +69,7 @@ def guarded(command: click.Command) -> int:
 
 
 def send_again(dropped: sys.UnraisableHookArgs) -> None:
-    """Send a Ctrl-C again that came inside a destructor or a callback of the garbage collector: Python drops it there."""
+    """Send a Ctrl-C again that came inside a destructor or a garbage collector's callback: Python drops it there."""
     if issubclass(dropped.exc_type, KeyboardInterrupt):
         again = threading.Timer(0.02, signal.raise_signal, (signal.SIGINT,))
         again.daemon = True

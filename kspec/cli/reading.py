@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from kspec.api import Loaded
 
 
-def load_spec(path: Path, sets: Sequence[str], trust: Sequence[str], stdin: str = "<stdin>") -> Loaded:
-    """The spec of a file, or what standard input holds for `-`, under the name `stdin`.
+def load_spec(
+    path: Path, sets: Sequence[str], trust: Sequence[str], stdin: str = "<stdin>", *, partly: bool = False
+) -> Loaded:
+    """The spec of a file, or what standard input holds for `-`, under the name `stdin`; `partly` as in `kspec.load`.
 
     Raises SpecError with every problem; UsageError for a folder.
     """
     from kspec import api
 
     if str(path) == "-":
-        return api.loads(_standard_input(stdin), name=stdin, sets=sets, trust=trust)
+        return api.loads(_standard_input(stdin), name=stdin, sets=sets, trust=trust, partly=partly)
     if os.path.isfile(path / "spec.yaml"):
         raise UsageError(Problem("usage", f"`{path}` is a folder", help=f"its spec is `{path / 'spec.yaml'}`"))
-    return api.load(path, sets=sets, trust=trust)
+    return api.load(path, sets=sets, trust=trust, partly=partly)
 
 
 def _standard_input(name: str) -> str:

@@ -13,9 +13,9 @@ from kspec.model.archive import load_saved
 from kspec.model.backend import deeply, load_keras
 from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
-from kspec.model.objects import custom, factory, make
+from kspec.model.objects import custom, factory, faults, make
 from kspec.model.private import abstract_variables, operation_of, rename, tensor_name
-from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
+from kspec.spec.graph import Graph, Input, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.places import placing
 from kspec.spec.schema import Spec
@@ -23,35 +23,44 @@ from kspec.spec.values import MAX_SIZE
 
 
 class Abstract(NamedTuple):
-    """A model without weights, and the tensors that each call gives, by step."""
+    """A model without weights, the tensors that each call gives, by step, and what cannot be built.
+
+    `model` is None where something is wrong.
+    """
 
     model: Any
     tensors: Mapping[str, Any]
+    problems: tuple[Problem, ...]
 
 
 def abstract(graph: Graph, spec: Spec) -> Abstract:
-    """The model with shapes and dtypes and no weights: nothing is allocated, nothing is computed.
-
-    Raises SpecError with a problem for every step that cannot be built.
-    """
+    """The model with shapes and dtypes and no weights: nothing is allocated, nothing is computed."""
 
     def work() -> Abstract:
         with abstract_variables(), _policy(spec):
-            tensors: dict[str, Any] = {}
-            return Abstract(_model(graph, spec, with_weights=False, tensors=tensors), tensors)
+            walk, tensors = Walk(with_weights=False), dict[str, Any]()
+            model = _model(graph, spec, walk, tensors)
+            return Abstract(model, tensors, (*faults(spec.dtype_policy), *walk.problems))
 
     return deeply(work, _calls(graph))
 
 
 def build(graph: Graph, spec: Spec) -> Any:
-    """The keras.Model of a graph, its weights initialized as the same script in Keras would under the spec's seed."""
+    """The keras.Model of a graph, its weights initialized as the same script in Keras would under the spec's seed.
+
+    Raises SpecError with a problem for every step that cannot be built.
+    """
     keras = load_keras()
 
     def work() -> Any:
         if spec.seed is not None:
             keras.utils.set_random_seed(spec.seed)
+        walk = Walk(with_weights=True)
         with _policy(spec):
-            return _model(graph, spec, with_weights=True, tensors={})
+            model = _model(graph, spec, walk, {})
+        if walk.problems:
+            raise SpecError(walk.problems)
+        return model
 
     return deeply(work, _calls(graph))
 
@@ -61,7 +70,8 @@ def _policy(spec: Spec) -> Iterator[None]:
     """The spec's dtype policy while its layers are made."""
     keras = load_keras()
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(make(spec.dtype_policy) if spec.dtype_policy is not None else "float32")
+    wanted = spec.dtype_policy if spec.dtype_policy is not None and not faults(spec.dtype_policy) else "float32"
+    keras.config.set_dtype_policy(make(wanted))
     try:
         yield
     finally:
@@ -73,15 +83,16 @@ def _calls(graph: Graph) -> int:
     return len(graph.nodes) + inner
 
 
-def _model(graph: Graph, spec: Spec, *, with_weights: bool, tensors: dict[str, Any]) -> Any:
-    problems: list[Problem] = []
-    walk = Walk(problems, with_weights)
+def _model(graph: Graph, spec: Spec, walk: Walk, tensors: dict[str, Any]) -> Any:
+    """The model of a whole spec; None, with the walk's problems, where something is wrong."""
     heads = float32_heads(graph) if _is_short() else frozenset()
-    cls = _model_class(spec.class_) if spec.class_ is not None else None
-    model = walk.model(graph, heads, tensors, cls)
-    if problems:
-        raise SpecError(problems)
-    return model
+    cls = None
+    if spec.class_ is not None and graph.complete:  # else it may be code that is not trusted
+        try:
+            cls = _model_class(spec.class_)
+        except SpecError as error:
+            walk.problems.extend(error.problems)
+    return walk.model(graph, heads, tensors, cls)
 
 
 def _by_name(model: Any, named: Mapping[str, Any], node: Node) -> Any:
@@ -112,15 +123,18 @@ def _is_short() -> bool:
 class Walk:
     """One building of a graph and the graphs nested in it; problems are collected, wrong steps are passed by."""
 
-    def __init__(self, problems: list[Problem], with_weights: bool) -> None:
-        self.keras, self.problems, self.with_weights = load_keras(), problems, with_weights
+    def __init__(self, with_weights: bool) -> None:
+        self.keras, self.with_weights = load_keras(), with_weights
+        self.problems: list[Problem] = []
 
     def model(self, graph: Graph, heads: frozenset[str], tensors: dict[str, Any], cls: Any = None) -> Any:
         """The keras.Model of `graph`; None where a step is wrong. `heads` are layers whose outputs stay float32, and
         `tensors` is filled with what each step gives."""
         before = len(self.problems)
         for given in graph.inputs:
-            tensors[given.name] = self._input(graph, given)
+            tensor = self._input(given) if given.arguments else None  # without any, it is wrong and was reported
+            if tensor is not None:
+                tensors[given.name] = tensor
         layers: dict[str, Any] = {}
         routes = {given.name: given.route for given in graph.inputs} | {node.name: node.route for node in graph.nodes}
         for node in graph.nodes:
@@ -130,7 +144,9 @@ class Walk:
             result = self._call(graph, node, layers, tensors, routes, heads)
             if result is not None:
                 tensors[node.name] = result
-        if len(self.problems) > before:
+        if len(self.problems) > before or not graph.complete or any(node.name not in tensors for node in graph.nodes):
+            for layer in graph.layers.values():
+                self._only_make(layer, layers, heads)
             return None
         inputs = [tensors[given.name] for given in graph.inputs]
         outputs = self._outputs(graph, tensors, heads)
@@ -150,7 +166,8 @@ class Walk:
 
     # -- inputs and outputs ------------------------------------------------------------------------------------
 
-    def _input(self, graph: Graph, given: Any) -> Any:
+    def _input(self, given: Input) -> Any:
+        """A symbolic tensor; None, with the problem noted, where Keras refuses it."""
         arguments = dict(given.arguments)
         if "like" in arguments:  # a nested block's input takes the shape of what reaches it
             like = arguments["like"]
@@ -162,8 +179,9 @@ class Walk:
         try:
             return self.keras.Input(**arguments, name=given.name)
         except (ValueError, TypeError) as error:
-            problem = Problem("wrong-value", f"this input cannot be made: {errors.brief(error)}", given.route, at="key")
-            raise SpecError(problem) from None
+            message = f"this input cannot be made: {errors.brief(error)}"
+            self.problems.append(Problem("wrong-value", message, given.route, at="key"))
+            return None
 
     def _outputs(self, graph: Graph, tensors: dict[str, Any], heads: frozenset[str]) -> Any:
         def tensor(ref: Ref, route: Route) -> Any:
@@ -310,12 +328,14 @@ class Walk:
         return made
 
     def _object(self, operation: Object, layer: Layer, heads: frozenset[str]) -> Any:
-        arguments = {key: make(value) for key, value in operation.args.items()}
         policy = layer.dtype
         if policy is None and layer.name in heads:
             policy = "float32"
-        if policy is not None:
-            arguments["dtype"] = make(policy)
+        given = operation.args if policy is None else {**operation.args, "dtype": policy}
+        try:
+            arguments = make(given)
+        except SpecError:
+            raise SpecError(faults(given, layer.uses)) from None
         make_layer = factory(operation)
         if isinstance(make_layer, type) and not issubclass(make_layer, self.keras.layers.Layer):
             problem = Problem("custom-code", f"`{operation.name}` is not a Keras layer", operation.route, at="key")
@@ -339,7 +359,7 @@ class Walk:
             for given, tensor in zip(graph.inputs, tensors, strict=True)
         )
         inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
-        walk = Walk([], self.with_weights)
+        walk = Walk(self.with_weights)
         made = walk.model(graph._replace(name=layer.name, inputs=inputs), inner, {})
         if walk.problems:
             raise SpecError(walk.problems)

@@ -6,9 +6,8 @@ from typing import Any
 
 from kspec.diagnostics import Problem, SpecError
 from kspec.model.backend import load_keras
-from kspec.model.errors import brief, construction
-from kspec.model.objects import make
-from kspec.spec.objects import Object, objects_in
+from kspec.model.errors import brief
+from kspec.model.objects import faults, make
 from kspec.spec.schema import Compile, Spec
 
 
@@ -25,8 +24,6 @@ def compile_model(model: Any, section: Compile) -> None:
             made[key] = make(value)
         except SpecError as error:
             problems.extend(error.problems)
-        except Exception as error:  # constructors check their arguments with any exception they like
-            problems.append(_problem(error, value, ("compile", key)))
     if problems:
         raise SpecError(problems)
     try:
@@ -72,34 +69,7 @@ def _scaled(optimizer: Any, model: Any, wanted: bool) -> Any:
     return inner if scaled else keras.optimizers.LossScaleOptimizer(inner, name="loss_scale_optimizer")
 
 
-def _problem(error: Exception, value: Any, route: tuple[str | int, ...]) -> Problem:
-    """The problem at the innermost object that cannot be made."""
-    for found in reversed(objects_in(value)):
-        try:
-            make(found)
-        except Exception as inner:  # the same failure, now of one object
-            return construction(inner, found)
-    return Problem("wrong-value", brief(error), route)
-
-
 def check_compile(spec: Spec) -> list[Problem]:
     """Problems of the objects in `compile` and `fit`, found by making them once."""
-    problems: list[Problem] = []
-    values: list[Object] = []
-    if spec.compile is not None:
-        values += objects_in([getattr(spec.compile, name) for name in type(spec.compile).model_fields])
-    if spec.fit is not None:
-        values += objects_in(spec.fit.callbacks)
-    failed: set[int] = set()
-    for value in reversed(values):
-        if any(id(inner) in failed for inner in objects_in(value.args)):
-            failed.add(id(value))
-            continue
-        try:
-            make(value)
-        except SpecError as error:
-            problems.extend(error.problems)
-        except Exception as error:  # constructors check their arguments with any exception they like
-            failed.add(id(value))
-            problems.append(construction(error, value))
-    return problems
+    compile = () if spec.compile is None else [getattr(spec.compile, name) for name in type(spec.compile).model_fields]
+    return faults([compile, () if spec.fit is None else spec.fit.callbacks])

@@ -18,7 +18,7 @@ _TENSOR = re.compile(r"<KerasTensor shape=(\([^)]*\))[^>]*>")
 
 _INFERRED = re.compile(r"^Could not automatically infer the output shape.*Error encountered:\s+(.*)$", re.DOTALL)
 _UNSATISFIED = re.compile(r"\.? Received:? .* that do not satisfy `value >(=?) 0`\.?$")
-_RECEIVED = re.compile(r"[.,;] (but )?([Rr]eceived|[Gg]ot)[: ].*$")
+_RECEIVED = re.compile(r"[.,;] ?(but )?([Rr]eceived|[Gg]ot)[: ].*$")
 
 
 def brief(error: BaseException) -> str:
@@ -45,7 +45,9 @@ def cleaned(error: BaseException) -> str:
 def construction(error: BaseException, operation: Object, uses: tuple[Any, ...] = ()) -> Problem:
     """An object that could not be made from its arguments."""
     said = brief(error)
-    said = re.sub(r"^(Received an invalid value|Invalid value received) for (argument )?", "a wrong value for ", said)
+    said = re.sub(
+        r"^(Received an invalid value|Invalid value(?: received)?) for (argument )?", "a wrong value for ", said
+    )
     argument = next((name for name in operation.args if f"`{name}`" in said), None)
     route = (*operation.route, argument) if argument is not None else operation.route
     wrapped = [value.name for value in operation.args.values() if isinstance(value, Object)]

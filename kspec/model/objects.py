@@ -6,13 +6,15 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kspec import catalog
-from kspec.diagnostics import Problem, SpecError
+from kspec.diagnostics import Problem, Route, SpecError
 from kspec.model.backend import load_keras
-from kspec.spec.objects import Object
+from kspec.model.errors import construction
+from kspec.spec.objects import Object, objects_in
 
 _CALLED_BY_KERAS = frozenset({"losses", "metrics", "activations", "initializers", "regularizers", "constraints"})
 
@@ -28,17 +30,42 @@ def keras_class(kind: str, name: str) -> Callable[..., Any]:
 
 
 def make(value: Any) -> Any:
-    """A Keras object from an Object; anything else is data, with the Objects inside made."""
+    """A Keras object from an Object; anything else is data, with the Objects inside made.
+
+    Raises SpecError at the innermost object that cannot be made.
+    """
     if isinstance(value, Object):
         made = factory(value)
         if inspect.isfunction(made) and not value.args and value.kind in _CALLED_BY_KERAS:
             return made  # a function of one's own is the loss (metric …) itself
-        return made(**{key: make(item) for key, item in value.args.items()})
+        arguments = {key: make(item) for key, item in value.args.items()}
+        try:
+            return made(**arguments)
+        except (MemoryError, SpecError):
+            raise
+        except Exception as error:  # constructors check their arguments with any exception they like
+            raise SpecError(construction(error, value)) from None
     if isinstance(value, (list, tuple)):
         return [make(item) for item in value]
     if isinstance(value, dict):
         return {key: make(item) for key, item in value.items()}
     return value
+
+
+def faults(value: Any, uses: tuple[Route, ...] = ()) -> list[Problem]:
+    """The problems of every object in a value that cannot be made, found by making each once."""
+    problems: list[Problem] = []
+    failed: set[int] = set()
+    for found in reversed(objects_in(value)):
+        if any(id(inner) in failed for inner in objects_in(found.args)):
+            failed.add(id(found))
+            continue
+        try:
+            make(found)
+        except SpecError as error:
+            failed.add(id(found))
+            problems.extend(replace(problem, uses=uses) for problem in error.problems)
+    return problems
 
 
 def factory(value: Object) -> Callable[..., Any]:

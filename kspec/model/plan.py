@@ -133,28 +133,44 @@ def check_size(plan: Plan, limit: int = LARGEST) -> None:
                 raise SpecError(Problem("too-large", message, call.route or ("inputs",), help, "key", uses=call.uses))
 
 
-def check_expectations(spec: Spec, plan: Plan) -> list[Problem]:
-    """A problem for each expectation that does not hold."""
+def check_expectations(spec: Spec, built: Abstract, plan: Plan | None, graph: Graph) -> list[Problem]:
+    """A problem for each expectation that does not hold; without a plan, of the shapes that are known all the same."""
     expect = spec.expect
     if expect is None:
         return []
-    counts = {
-        "params": plan.params,
-        "trainable_params": plan.trainable,
-        "non_trainable_params": plan.non_trainable,
-    }
+    counts = (
+        {}
+        if plan is None
+        else {
+            "params": plan.params,
+            "trainable_params": plan.trainable,
+            "non_trainable_params": plan.non_trainable,
+        }
+    )
     problems = [
         Problem("expect", f"`{key}` is {value:,}, and {_bound(bound)} is expected", ("expect", key))
         for key, value in counts.items()
         if (bound := getattr(expect, key)) is not None and not _holds(bound, value)
     ]
-    shapes = {name: shape for name, shape, _ in plan.outputs}
+    shapes = _output_shapes(built, graph)
     for name, wanted in expect.outputs.items():
         shape = shapes.get(name)
         if shape is not None and tuple(wanted) != tuple(shape):
             message = f"`{name}` has shape {_shape(shape)}, and {_shape(wanted)} is expected"
             problems.append(Problem("expect", message, ("expect", "outputs", name)))
     return problems
+
+
+def _output_shapes(built: Abstract, graph: Graph) -> dict[str, Any]:
+    """The shapes of outputs by name, of those that are known."""
+    found = {}
+    for name, ref in zip(graph.output_names(), graph.output_refs(), strict=True):
+        tensors = _flat(built.tensors.get(ref.name, []))
+        if ref.output is not None:
+            tensors = tensors[ref.output : ref.output + 1]
+        if len(tensors) == 1:
+            found[name] = tuple(tensors[0].shape)
+    return found
 
 
 def _shape(shape: Any) -> str:

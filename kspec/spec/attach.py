@@ -12,7 +12,7 @@ from kspec.diagnostics import Note, Route, SpecError, listing, suggestion
 from kspec.spec.graph import Saved
 from kspec.spec.objects import Object
 from kspec.spec.project import Project, confined, resolve
-from kspec.spec.steps import Expanded, Nested, Step
+from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
 
 if TYPE_CHECKING:
     from kspec.spec.graph import Graph
@@ -118,21 +118,23 @@ class _Attacher:
     def _saved(self, step: Step, operation: Saved) -> Step:
         path = self.path(operation.path, step.route, step.uses)
         if path is None:
-            return step
+            return step._replace(operation=UNKNOWN)
         if path.suffix in (".yaml", ".yml"):
             key = (path, operation.output)
             if key not in self.graphs:
                 self.graphs[key] = self._other(path, step, operation.output)
             graph, weights = self.graphs[key]
             if graph is None:
-                return step
+                return step._replace(operation=UNKNOWN)
             return step._replace(operation=graph, weights=step.weights if step.weights is not None else weights)
         if path.suffix == ".h5":
             help = "load it in Keras and save it as `.keras`: keras.models.load_model(…).save('model.keras')"
             self.checker.wrong("model-file", f"`{path.name}` is a legacy HDF5 model", step.route, help)
-        elif path.suffix != ".keras":
+            return step._replace(operation=UNKNOWN)
+        if path.suffix != ".keras":
             help = "a saved model (`.keras`) or another spec (`.yaml`)"
             self.checker.wrong("file-format", f"`{path.name}` is not a model", step.route, help)
+            return step._replace(operation=UNKNOWN)
         return step._replace(operation=operation._replace(path=str(path)))
 
     def _other(self, path: Path, step: Step, output: str | None) -> tuple[Graph | None, str | None]:
@@ -170,7 +172,9 @@ def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:
     """Words of `compile`, `fit`, `data` and `expect` that name inputs or outputs do name some."""
     if spec.is_part:
         return  # the inputs and outputs are those of whoever extends it
-    known = graph.output_names()
+    known = graph.output_names() or _names(spec.outputs)
+    if not known:
+        return  # something else is wrong, and it is not known what they are
     for section, key in _BY_OUTPUT:
         value = getattr(getattr(spec, section), key, None)
         if isinstance(value, list) and key in ("loss", "loss_weights") and len(value) != len(known):
@@ -180,7 +184,8 @@ def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:
         if not isinstance(value, dict):
             continue
         for name in value:
-            if isinstance(name, str) and name not in known:
+            told = any(problem.route == (section, key, name) for problem in checker.problems)
+            if isinstance(name, str) and name not in known and not told:
                 help = suggestion(name, known, f"outputs: {listing(known)}")
                 checker.wrong("unknown-output", f"the model has no output `{name}`", (section, key, name), help, "key")
     weights = getattr(spec.fit, "sample_weight", None)
@@ -193,6 +198,11 @@ def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:
                 help = suggestion(name, fed, f"names: {listing(fed)}")
                 message = f"the model has no input or output `{name}`"
                 checker.wrong("unknown-name", message, ("data", part, "fields", name), help, "key")
+
+
+def _names(outputs: Any) -> tuple[str, ...]:
+    """What a spec calls its outputs, where a list or a mapping says so."""
+    return tuple(outputs) if isinstance(outputs, (list, dict)) else ()
 
 
 _BY_OUTPUT = (

@@ -46,6 +46,8 @@ class Compiled:
     """Where the spec's custom modules are looked for, before Python's own path."""
     warnings: tuple[Problem, ...] = ()
     """What is seldom meant, located."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong, located; the graph is what is right all the same. None but where they were asked for."""
 
 
 def compile_file(
@@ -57,9 +59,11 @@ def compile_file(
     project: Project | None = None,
     stack: tuple[Path, ...] = (),
     without: Sequence[str] = (),
+    partly: bool = False,
 ) -> Compiled:
     """A spec's file, all the way to its graph; sections named in `without` are passed over.
 
+    With `partly` a spec that is right in parts is given with its problems.
     Raises SpecError with every problem found, each with its place; FileError where the file cannot be read.
     """
     name = name if name is not None else str(path)
@@ -72,20 +76,26 @@ def compile_file(
     if without and isinstance(source.data, dict):
         kept = {key: value for key, value in source.data.items() if key not in without}
         source = replace(source, data=kept)
-    return compile_source(with_sets(source, sets), project, (*stack, path))
+    return compile_source(with_sets(source, sets), project, (*stack, path), partly=partly)
 
 
 def compile_text(
-    text: str, *, name: str = "<text>", folder: Path | None = None, sets: Sequence[str] = (), trust: Sequence[str] = ()
+    text: str,
+    *,
+    name: str = "<text>",
+    folder: Path | None = None,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    partly: bool = False,
 ) -> Compiled:
     """The same for a text; paths in it are relative to `folder` (the current one where it is left out)."""
     folder = (folder if folder is not None else Path.cwd()).resolve()
     project = find_project(folder, tuple(trust))
     source = compose(read(text, name, folder / Path(name).name), project)
-    return compile_source(with_sets(source, sets), project, ())
+    return compile_source(with_sets(source, sets), project, (), partly=partly)
 
 
-def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) -> Compiled:
+def compile_source(source: Source, project: Project, stack: tuple[Path, ...], *, partly: bool) -> Compiled:
     """Merged data with its places, through the remaining passes."""
     problems: list[Problem] = []
     checker = Checker(Registry(), problems)
@@ -110,10 +120,11 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...]) ->
     graph = link(spec, expanded, checker)
     if graph is not None:
         attach.check_outputs(spec, graph, checker)
-    if problems or graph is None:
-        raise SpecError(dict.fromkeys(located(source, problems)))
-    warnings = tuple(dict.fromkeys(located(source, dangling(graph))))
-    return Compiled(source, spec, variables, registry, expanded, graph, project, folders, warnings)
+    found = tuple(dict.fromkeys(located(source, problems)))
+    if graph is None or (found and not partly):
+        raise SpecError(found)
+    warnings = tuple(dict.fromkeys(located(source, dangling(graph)))) if graph.complete else ()
+    return Compiled(source, spec, variables, registry, expanded, graph, project, folders, warnings, found)
 
 
 def _other_graph(project: Project, stack: tuple[Path, ...], path: Path, name: str) -> tuple[Graph, str | None]:

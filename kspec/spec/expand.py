@@ -30,6 +30,11 @@ def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker, own: Cont
     """Flatten a spec's `layers`; problems are the checker's. Of `own` blocks those that no step uses are looked at."""
     walk = _Expansion(_rightly_named(spec.blocks, checker), variables, checker)
     walk.tally.modules = not any(problem.route[:1] == ("custom",) for problem in checker.problems)
+    walk.tally.numbered = frozenset(
+        str(problem.route[1])
+        for problem in checker.problems
+        if problem.route[:1] == ("inputs",) and len(problem.route) == 2 and not isinstance(problem.route[1], str)
+    )
     scope = Scope("", variables, {name: ("inputs", name) for name in spec.inputs})
     # without inputs every wire is unknown: the graph says that one is needed, and nothing follows from it
     only: Any = UNKNOWN if not spec.inputs else Ref(next(iter(spec.inputs))) if len(spec.inputs) == 1 else None
@@ -90,7 +95,7 @@ class _Expansion(Walk):
         form = stepform.read(item, route, self, context)
         if form is None:
             return self.lost(item, route, context) if isinstance(item, dict) else UNKNOWN
-        key, value, given = form
+        key, value, given, sure = form
         words: dict[str, Any] | None = given
         if given:
             words = stepform.words(given, route, self, context)
@@ -98,13 +103,15 @@ class _Expansion(Walk):
                 self._leave_out(given, route, context)
                 return previous
         assert words is not None
-        here = Here((*route, key) if isinstance(item, dict) else route, previous, start, context)
+        here = Here((*route, key) if isinstance(item, dict) else route, previous, start, context, sure)
         if key in FORMS:
             result = FORMS[key](value, words, here, self)
         elif key in self.blocks:
             result = blocks.use(key, value, words, here, self)
         else:
             result = self.layer(key, value, words, here)
+        if not sure:
+            return UNKNOWN
         return self.lost(words, route, context) if result is None else result
 
     def _leave_out(self, words: Mapping[str, Any], route: Route, context: Context) -> None:
@@ -126,7 +133,7 @@ class _Expansion(Walk):
             self.aliases[name] = UNKNOWN
             return UNKNOWN
         wires = self.wires(words, here)
-        made = forms.shared(UNKNOWN if operation is None else operation, name, context)
+        made = forms.shared(operation if operation is not None and here.sure else UNKNOWN, name, context)
         self.steps.append(forms.step(name, made, wires, words, here, outputs))
         return tensors(name, outputs)
 
@@ -165,9 +172,9 @@ class _Expansion(Walk):
                 message = f"`{word}` stands both inside {operation.name} and beside it"
                 self.wrong("misplaced-word", message, route, here.context, "keep one", "key")
             elif value is not None:
-                words = {**words, word: value}
                 if word == "dtype" and isinstance(value, str):
-                    dtype(value, route, self.checker)
+                    value = dtype(value, route, self.checker)
+                words = {**words, word: value}
         return words
 
     def _unknown(self, key: str, here: Here) -> None:

@@ -78,13 +78,15 @@ def repeat(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     inner = inherit(words, here.context)
     scope = here.context.scope
     saved = scope.variables
-    for index, item in enumerate(items):
+    for index, item in enumerate(items or ()):
         if variable is not None:
             scope.variables = {**saved, variable: item}
         uses = (*here.context.uses, (*here.route, index))
         walk.count(here.route, here.context)
         previous = walk.chain(words["layers"], here.beside("layers"), previous, inner._replace(uses=uses))
     scope.variables = saved
+    if items is None or items is _ONE:  # what as many copies as are meant would give is not known
+        previous = UNKNOWN
     return _named(words, previous, here, walk)
 
 
@@ -92,22 +94,22 @@ _ONE = (WRONG,)
 """A copy for the sake of the mistakes in it, where it is not known how many there are."""
 
 
-def _copies(value: Any, here: Here, walk: Walk) -> tuple[str | None, Sequence[Any]]:
-    """The walking variable and its values: ``12``, ``{i: 12}``, ``{filters: [64, 128]}``."""
+def _copies(value: Any, here: Here, walk: Walk) -> tuple[str | None, Sequence[Any] | None]:
+    """The walking variable and its values: ``12``, ``{i: 12}``, ``{filters: [64, 128]}``; None where none are known."""
     variable = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else None
     if variable is not None and not str(variable).isidentifier():
         help = "a variable's name has letters, digits and `_`: `{i: 12}`"
         message = f"`{variable}` cannot be a variable's name"
         walk.wrong("wrong-value", message, (*here.route, variable), here.context, help, "key")
         walk.tally.named = False
-        return None, ()
+        return None, None
     items = _walked(walk.filled(value, here.route, here.context), variable, here, walk)
     if items is _ONE:
         walk.tally.named = False
     return variable, items
 
 
-def _walked(value: Any, variable: str | None, here: Here, walk: Walk) -> Sequence[Any]:
+def _walked(value: Any, variable: str | None, here: Here, walk: Walk) -> Sequence[Any] | None:
     """The values that a repeat's variable takes."""
     if value is UNKNOWN:
         return _ONE
@@ -117,7 +119,7 @@ def _walked(value: Any, variable: str | None, here: Here, walk: Walk) -> Sequenc
             help = "write `{i: 12}` or `{filters: [64, 128]}`"
             walk.wrong("wrong-value", f"`repeat` has one variable, not {len(value)}", route, here.context, help)
             walk.tally.named = False
-            return ()
+            return None
         value, route = value[variable], (*route, variable)
     if isinstance(value, list) and variable is not None:
         return value

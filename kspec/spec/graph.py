@@ -74,6 +74,9 @@ class Graph(NamedTuple):
     outputs: Any
     source: Source | None = None
     """The document that routes lead into, where it is another than the surrounding graph's."""
+    complete: bool = True
+    """Whether every step, input and output is there: what is wrong is left out, and the rest is built abstractly to
+    find what else is wrong."""
 
     def cut(self, output: str) -> Graph | None:
         """The graph up to one step's output; None where there is no such step."""
@@ -94,7 +97,9 @@ class Graph(NamedTuple):
         return self._replace(inputs=inputs, layers=layers, nodes=nodes, outputs=ref)
 
     def output_names(self) -> tuple[str, ...]:
-        """The outputs' names, in order."""
+        """The outputs' names, in order; none where it is not complete and they are not known."""
+        if self.outputs is None:
+            return ()
         if isinstance(self.outputs, Ref):
             return (self.outputs.name,)
         if isinstance(self.outputs, dict):
@@ -102,7 +107,9 @@ class Graph(NamedTuple):
         return tuple(name for name, _ in self.outputs)
 
     def output_refs(self) -> tuple[Ref, ...]:
-        """The outputs' tensors, in order."""
+        """The outputs' tensors, in order; none where it is not complete and they are not known."""
+        if self.outputs is None:
+            return ()
         if isinstance(self.outputs, Ref):
             return (self.outputs,)
         if isinstance(self.outputs, dict):

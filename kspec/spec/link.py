@@ -27,7 +27,7 @@ MAX_CANDIDATES = 2_000
 
 
 def link(spec: Spec, expanded: Expanded, checker: Checker) -> Graph | None:
-    """The graph of a spec's flat steps; None where its wiring is wrong."""
+    """The graph of a spec's flat steps, not complete where something is wrong; None where there is none at all."""
     if not expanded.complete:
         return None
     inputs = tuple(
@@ -43,9 +43,18 @@ def link(spec: Spec, expanded: Expanded, checker: Checker) -> Graph | None:
         checker.wrong("missing-key", "a spec needs at least one input", ("inputs",), "inputs: {x: 64}")
     nodes, layers = linker.nodes(expanded.steps)
     outputs = _outputs(spec, expanded, linker)
-    if checker.problems:
-        return None
-    return Graph(spec.name, inputs, layers, ordered(nodes, linker.inputs, checker), outputs)
+    ready = ordered(nodes, linker.inputs, checker)
+    complete = outputs is not None and not any(_is_of_model(problem) for problem in checker.problems)
+    return Graph(spec.name, inputs, layers, ready, outputs, complete=complete)
+
+
+_BESIDE = ("kspec", "name", "seed", "weights", "compile", "fit", "data", "expect")
+"""Sections in which a mistake leaves the model whole."""
+
+
+def _is_of_model(problem: Problem) -> bool:
+    """Whether a problem may have left something of the model out; what has its place already is of another file."""
+    return problem.span is not None or problem.route[:1] == () or problem.route[0] not in _BESIDE
 
 
 def _is_about_inputs(problem: Problem) -> bool:
@@ -110,7 +119,11 @@ class _Linker:
 
     def nodes(self, steps: tuple[Step, ...]) -> tuple[list[Node], dict[str, Layer]]:
         """Every step as a node, and the layers that they call."""
+        # reported: a name that is taken, or one that Keras refuses
+        doubled = {step.name for step in steps if step.name in self.inputs or "/" in step.name}
         for step in steps:
+            if self.names.get(step.name) is not None:
+                doubled.add(step.name)
             self.names[step.name] = step
             self.named.update((Ref(step.name, index), name) for index, name in enumerate(step.names))
         layers: dict[str, Layer] = {}
@@ -131,14 +144,15 @@ class _Linker:
                 inner: Any = self._graph(step) if operation.__class__ is Nested else operation
                 if inner is None:
                     continue
-                layers[step.name] = Layer(
-                    step.name, inner, step.trainable, step.dtype, step.weights, step.route, step.uses
-                )
+                if step.name not in doubled:
+                    layers[step.name] = Layer(
+                        step.name, inner, step.trainable, step.dtype, step.weights, step.route, step.uses
+                    )
             self.layer_of[step.name] = owner.name
             node = self._node(step, owner)
-            if node is not None:
+            if node is not None and step.name not in doubled:
                 nodes.append(node)
-        return nodes, layers
+        return [node for node in nodes if node.layer in layers], layers  # `reuse` may call what is wrong
 
     def _owner(self, step: Step) -> Step | None:
         """The step whose layer a `reuse` calls."""
@@ -162,10 +176,10 @@ class _Linker:
             outputs = _collected(list(found.items()), inner, False) if None not in found.values() else None
         else:
             outputs = inner.final(outputs, ("blocks", nested.block))
-        if len(self.checker.problems) > before:
-            return None
         inputs = tuple(Input(name, {}, routes[name]) for name in nested.inputs)
-        return Graph(step.name, inputs, layers, ordered(nodes, inner.inputs, self.checker), outputs)
+        ready = ordered(nodes, inner.inputs, self.checker)
+        right = outputs is not None and len(self.checker.problems) == before and len(nodes) == len(nested.steps)
+        return Graph(step.name, inputs, layers, ready, outputs, complete=right)
 
     def _node(self, step: Step, owner: Step) -> Node | None:
         wires = step.wires
@@ -175,11 +189,17 @@ class _Linker:
             resolved = self._resolve(wires, step, (*step.route[:-1], "from"))
         if resolved is None:
             return None
+        before = len(self.checker.problems)
+        call: Mapping[str, Any] = step.call
+        named: Mapping[str, Any] = {}
         if resolved.__class__ is Ref and not step.call:
             self.caller.alone(step, owner)
-            return Node(step.name, owner.name, (resolved,), {}, step.call, step.route, step.uses, step.names)
-        call = self.caller.constants(step, owner)
-        positional, named = self.caller.placed(resolved, step, owner)
+            positional: tuple[Any, ...] = (resolved,)
+        else:
+            call = self.caller.constants(step, owner)
+            positional, named = self.caller.placed(resolved, step, owner)
+        if len(self.checker.problems) > before:  # its call would fail again
+            return None
         return Node(step.name, owner.name, positional, named, call, step.route, step.uses, step.names)
 
     def _resolve(self, wires: Any, step: Step, route: Route) -> Any:

@@ -192,6 +192,8 @@ class Checker:
 
     def argument(self, owner: str, parameter: Parameter, value: Any, route: Route) -> Any:
         """One argument's value, checked as far as the catalogue knows."""
+        if value.__class__ is int and parameter.object == "schedules" and abs(value) <= MAX_SIZE:
+            value = float(value)  # Keras refuses a whole number as a learning rate
         if parameter.object is not None and isinstance(value, (str, dict, list)):
             return self._object_argument(parameter, value, route)
         type = parameter.type if parameter.type is not None or parameter.object is None else ""

@@ -64,26 +64,30 @@ def _versioned(data: dict[Any, Any], problems: list[Problem]) -> dict[Any, Any]:
 
 
 def _pruned(data: dict[Any, Any], details: list[Any], broken: set[str]) -> dict[Any, Any]:
-    """Data without the wrong keys of sections, so that the rest of each section is read; else without the section."""
+    """Data without the wrong keys of sections, so that the rest of each section is read; else without the section.
+
+    A wrong input keeps its name, for others to refer to, and has no shape.
+    """
     pruned = dict(data)
     for detail in details:
         section, *inner = detail["loc"]
         value = pruned.get(section)
-        if section in _SECTIONS and inner and isinstance(value, dict):
+        if section == "inputs" and inner and isinstance(value, dict):
+            pruned[section] = dict(_unknown(name) if name == inner[0] else (name, item) for name, item in value.items())
+        elif section in _SECTIONS and inner and isinstance(value, dict):
             pruned[section] = {key: item for key, item in value.items() if key != inner[0]}
         else:
             broken.add(str(section).removesuffix("_"))
     return pruned
 
 
+def _unknown(name: Any) -> tuple[str, Any]:
+    return (spaced(name).partition(":")[0] or name) if isinstance(name, str) else f"{name}", {}
+
+
 def _without(data: dict[Any, Any], broken: set[str]) -> dict[Any, Any]:
-    """Data without empty and broken sections; broken inputs keep their names, for others to refer to."""
-    kept = {key: value for key, value in data.items() if value is not None and key not in broken}
-    given = data.get("inputs")
-    if "inputs" in broken and isinstance(given, dict):
-        names = [(spaced(name).partition(":")[0] or name) for name in given if isinstance(name, str)]
-        kept["inputs"] = {name: {} for name in names}
-    return kept
+    """Data without empty and broken sections."""
+    return {key: value for key, value in data.items() if value is not None and key not in broken}
 
 
 # -- pydantic's errors -------------------------------------------------------------------------------------------------

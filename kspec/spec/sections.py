@@ -7,15 +7,15 @@ from typing import Any
 
 from kspec.diagnostics import Route, listing, suggestion
 from kspec.spec.objects import Checker
-from kspec.spec.schema import NAME, RESERVED, Compile, Spec
+from kspec.spec.schema import NAME, RESERVED, Compile, Input, Spec
 from kspec.spec.values import shown
 
 
 def check_objects(spec: Spec, checker: Checker) -> Spec:
     """The spec with the Keras objects of `compile`, `fit` and `dtype_policy` checked and put in as Objects."""
     update: dict[str, Any] = {}
-    if spec.name is not None:
-        _check_title(spec.name, checker)
+    if spec.name is not None and not _is_title(spec.name, checker):
+        update["name"] = None
     if spec.compile is not None:
         update["compile"] = _compile(spec.compile, checker)
     if spec.fit is not None:
@@ -32,18 +32,22 @@ def check_objects(spec: Spec, checker: Checker) -> Spec:
         update["fit"] = spec.fit.model_copy(update={"callbacks": tuple(made)})
     if spec.dtype_policy is not None:
         update["dtype_policy"] = dtype(spec.dtype_policy, ("dtype_policy",), checker)
+    inputs = dict(spec.inputs)
     for name in spec.inputs:
-        check_name(name, ("inputs", name), checker)
+        if not check_name(name, ("inputs", name), checker):
+            inputs[name] = Input()
         given = spec.inputs[name].dtype
         if given is not None and given not in DTYPES:
             meant = _SHORT_DTYPES.get(given.lower(), "")
             help = suggestion(meant or given, DTYPES, f"one of {listing(DTYPES, 20)}")
             checker.wrong("wrong-value", f"there is no dtype `{given}`", ("inputs", name, "dtype"), help)
+            inputs[name] = Input()  # what follows from it is not known
         elif given == "string":
+            inputs[name] = Input()
             help = "turn texts into whole numbers before training, and give the input an int dtype"
             message = "texts need TensorFlow, which kspec does not use"
             checker.wrong("not-supported", message, ("inputs", name, "dtype"), help)
-    return spec.model_copy(update=update)
+    return spec.model_copy(update={**update, "inputs": inputs})
 
 
 DTYPES = (
@@ -56,20 +60,23 @@ _QUANTIZED = re.compile(r"(int8|int4|float8)_from_(float32|float16|bfloat16|mixe
 
 
 def dtype(value: Any, route: Route, checker: Checker) -> Any:
-    """A dtype policy: a name, or an object."""
+    """A dtype policy: a name, or an object; None, with the problem noted, where it is none."""
     if isinstance(value, str):
         if value not in POLICIES and not _QUANTIZED.match(value):
             help = suggestion(value, POLICIES, f"one of {listing(POLICIES)}")
             checker.wrong("wrong-value", f"there is no dtype policy `{value}`", route, help)
+            return None
         return value
     return checker.object(value, "dtype_policies", route)
 
 
-def _check_title(name: str, checker: Checker) -> None:
-    """The model's name also names the folders of its runs; Keras refuses a slash too."""
+def _is_title(name: str, checker: Checker) -> bool:
+    """Whether a text can name a model, and the folders of its runs; Keras refuses a slash too."""
     if not name.strip() or len(name) > 200 or not name.isprintable() or set(name) & set("/\\"):
         help = "a model's name is a line of at most 200 characters, without / and \\"
         checker.wrong("wrong-value", f"{shown(name)} cannot be a model's name", ("name",), help)
+        return False
+    return True
 
 
 def check_name(name: Any, route: Route, checker: Checker, at: Any = "key") -> bool:

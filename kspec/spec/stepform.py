@@ -35,6 +35,8 @@ class Form(NamedTuple):
     key: str
     value: Any
     words: dict[str, Any]
+    sure: bool = True
+    """Whether every word beside the operation is one: a misspelled one may change what the step gives."""
 
 
 def read(item: Any, route: Route, walk: Walk, context: Context) -> Form | None:
@@ -69,7 +71,7 @@ def read(item: Any, route: Route, walk: Walk, context: Context) -> Form | None:
     words = _beside(key, item, route, walk, context)
     if key in BESIDE and any(each not in WORDS and each not in BESIDE[key] for each in item if each != key):
         return None  # what the form seems to lack may be misspelled there
-    return Form(key, item[key], words)
+    return Form(key, item[key], words, all(each == key or each in words or each in WORDS for each in item))
 
 
 def _operation(keys: list[Any], item: dict[Any, Any], route: Route, walk: Walk, context: Context) -> Any:
@@ -193,6 +195,8 @@ def words(given: dict[str, Any], route: Route, walk: Walk, context: Context) -> 
         when = walk.filled(given["when"], (*route, "when"), context)
         if when is False:
             return None
+        if when is not True:
+            given = {**given, "from": UNKNOWN}  # whether the step is there is not known, nor what follows from it
         if when is not True and when is not UNKNOWN:
             help = "write an expression such as `$(depth > 2)`"
             message = f"`when` is true or false, not {shown(when)}"

@@ -64,6 +64,8 @@ class Here(NamedTuple):
     previous: Any
     start: Any
     context: Context
+    sure: bool = True
+    """Whether what the step gives is known: no word beside it is misspelled."""
 
     def beside(self, word: str) -> Route:
         """The route of a word beside the operation."""
@@ -85,6 +87,8 @@ class Tally:
         """Names of steps that their `when` leaves out."""
         self.named = True
         """Whether every name is known."""
+        self.numbered: frozenset[str] = frozenset()
+        """Inputs whose names are numbers, which is wrong."""
         self.modules = True
         """Whether every custom module was read: without it an operation that seems unknown may be one of its."""
 
@@ -280,7 +284,7 @@ class Walk:
         if isinstance(value, dict) and not inner:
             return {key: self._wire(item, here, (*route, key), True) for key, item in value.items()}
         if inner and isinstance(value, (int, float)):
-            return value
+            return UNKNOWN if str(value) in self.tally.numbered else value
         help = "a name, a list of names, or a mapping from call arguments to names"
         self.wrong("wrong-type", f"`from` cannot be {shown(value)}", route, here.context, help)
         return UNKNOWN
