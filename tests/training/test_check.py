@@ -187,6 +187,45 @@ def test_tokens_beyond_an_embedding_nested_and_shared_ones_too() -> None:
             assert caught.value.problems[0].message.startswith(f"`{name}` {message}")
 
 
+def test_tokens_behind_what_only_moves_them() -> None:
+    given = keras.Input((2, 3), dtype="int32", name="words")
+    first, last = layers.Flatten()(given)[:, :3], layers.Reshape((6,))(given)[:, 5:]
+    encoded = layers.CategoryEncoding(num_tokens=4, output_mode="multi_hot")(first)
+    model = keras.Model(given, [encoded, layers.Embedding(9, 2, name="table")(last)])
+    good = np.tile(np.array([[0, 1, 3], [50, -1, 8]]), (20, 1, 1))  # what no layer looks up may be anything
+    interface = interface_of(model)
+    check(matched({"words": good}), model, interface)
+    with pytest.raises(FileError) as caught:
+        check(matched({"words": spoilt(spoilt(good, (3, 0, 1), 4), (5, 1, 2), -1)}), model, interface)
+    assert sorted(problem.message for problem in caught.value.problems) == [
+        "what reaches `category_encoding` is 4 in row 3, column 1: `category_encoding` has the tokens 0 to 3",
+        "what reaches `table` is -1 in row 5, column 0: `table` has the tokens 0 to 8",
+    ]
+    assert "num_tokens: 5" in "".join(problem.help for problem in caught.value.problems)
+
+
+def test_tokens_that_are_learned_are_not_looked_at() -> None:
+    given = keras.Input((4,), name="x")
+    codes = keras.ops.argmax(layers.Dense(30)(given), axis=-1)
+    model = keras.Model(given, layers.Embedding(3, 2)(codes))
+    check(matched({"x": X}), model, interface_of(model))
+
+
+def test_tokens_in_an_input_of_floats() -> None:
+    given = keras.Input((3,), name="words")
+    model = keras.Model(given, layers.Embedding(9, 2, name="table")(given))
+    with pytest.raises(FileError) as caught:
+        check(matched({"words": np.full((5, 3), 9.0)}), model, interface_of(model))
+    assert caught.value.problems[0].message == "`words` is 9 in row 0, column 0: `table` has the tokens 0 to 8"
+
+
+def test_numbers_beyond_float32() -> None:
+    for value in (1e300, -3.5e38):
+        (problem,) = problems_of(classifier(), spoilt(X.astype("float64"), (3, 2), value), Y)
+        assert problem.message == f"`pixels` is {value:g} in row 3, column 2, which is infinity in float32"
+    assert problems_of(classifier(), spoilt(X.astype("float64"), (3, 2), 3.4028235e38), Y) == ()
+
+
 def test_tokens_given_as_floats_must_be_whole_and_fit_the_dtype() -> None:
     model = embedder()
     good = np.ones((20, 6))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kspec.diagnostics import FileError, Problem
 from kspec.training.data.match import Matched
 from kspec.training.data.targets import check_targets
-from kspec.training.data.tokens import check_tokens, embeddings
+from kspec.training.data.tokens import check_tokens
 from kspec.training.data.values import Extent, extent, first, is_whole
 from kspec.training.interface import Interface, Output, Port
 
@@ -32,9 +32,7 @@ def check(data: Matched, model: Any, interface: Interface, *, allow_nan: bool = 
         if port.name in data.x:
             problems += _whole_input(data, port, extents[id(data.x[port.name])])
     if not problems:
-        for name, embedding in embeddings(model, interface):
-            if name in data.x:
-                problems += check_tokens(data, name, embedding, extents[id(data.x[name])])
+        problems += check_tokens(data, model, interface, extents)
     for output in interface.outputs:
         if output.name in data.y:
             problems += check_targets(data, output, extents[id(data.y[output.name])])
@@ -105,6 +103,10 @@ def _steps(data: Matched, message: str, key: str, help: str) -> Problem:
     return Problem("data-steps", message, ("fit", key), help, file=data.path)
 
 
+_LARGEST = 3.4028235677973366e38
+"""The least number that is infinity in float32, in which Keras is fed: its greatest number and half a last place."""
+
+
 def _finite(data: Matched, extents: dict[int, Extent]) -> list[Problem]:
     import numpy as np
 
@@ -115,7 +117,13 @@ def _finite(data: Matched, extents: dict[int, Extent]) -> list[Problem]:
         for values in [{"input": data.x, "target": data.y, "weight": data.weights}[link.role]]
     }
     for name, array in arrays.items():
-        if extents[id(array)].finite:
+        found = extents[id(array)]
+        if found.finite and max(-found.low, found.high) > _LARGEST:
+            place = first(array, lambda block: np.abs(block) > _LARGEST)
+            assert place is not None
+            message = f"`{name}` is {place.value:g} in {place}, which is infinity in float32"
+            problems.append(Problem("data-nan", message, help="give it in another unit", file=data.path))
+        if found.finite:
             continue
         place = first(array, lambda block: ~np.isfinite(block))
         assert place is not None  # the extremes said that there is one

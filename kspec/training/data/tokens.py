@@ -1,46 +1,98 @@
-"""Which inputs feed an embedding directly: numbers beyond its table give NaN or a wrong row, and no error."""
+"""What reaches layers that look tokens up: numbers beyond their table give NaN, zeros or a wrong row, and no error."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from kspec.diagnostics import Problem
 from kspec.model.backend import load_keras
 from kspec.model.private import calls
 from kspec.training.data.match import Matched
-from kspec.training.data.values import Extent, first
+from kspec.training.data.values import Extent, extent, first
 from kspec.training.interface import Interface
 
 
-def embeddings(model: Any, interface: Interface) -> list[tuple[str, Any]]:
-    """Each input with an `Embedding` that reads it, nested models included."""
-    names = {id(tensor): port.name for tensor, port in zip(model.inputs, interface.inputs, strict=True)}
-    return list(dict.fromkeys(_readers(model, names)))
+class _Reading(NamedTuple):
+    """A layer that looks up, and the numbers that reach it; `port` is the input that is fed to it as it is."""
+
+    layer: Any
+    array: Any
+    port: str
 
 
-def _readers(model: Any, names: dict[int, str]) -> list[tuple[str, Any]]:
-    keras = load_keras()
-    found: list[tuple[str, Any]] = []
-    for operation, tensors in calls(model):
-        origins = [names.get(id(tensor), "") for tensor in tensors]
-        if isinstance(operation, keras.layers.Embedding) and origins[:1] != [""]:
-            found += [(origin, operation) for origin in origins[:1]]
-        elif isinstance(operation, keras.Model) and any(origins) and len(tensors) == len(operation.inputs):
-            inner = {id(tensor): origin for tensor, origin in zip(operation.inputs, origins, strict=True) if origin}
-            found += _readers(operation, inner)
-    return found
+def check_tokens(data: Matched, model: Any, interface: Interface, extents: Mapping[int, Extent]) -> list[Problem]:
+    """What of the inputs lies beyond a table (``data-token``), behind layers that only move numbers about too."""
+    feed = [data.x.get(port.name) for port in interface.inputs]
+    problems: dict[tuple[str, str], Problem] = {}
+    for layer, array, port in _readings(model, feed, [port.name for port in interface.inputs]):
+        found = extents.get(id(array)) or extent(array)
+        problem = _problem(data, layer, array, found, port)
+        if problem is not None:
+            problems.setdefault((layer.name, port), problem)
+    return list(problems.values())
 
 
-def check_tokens(data: Matched, port: str, embedding: Any, extent: Extent) -> list[Problem]:
-    """What of an input lies beyond an embedding's table: ``data-token``."""
-    size = embedding.input_dim
-    if not extent.finite or (extent.low >= 0 and extent.high < size):
-        return []
-    name = data.array_of("input", port)
-    place = first(data.x[port], lambda block: (block < 0) | (block >= size))
+def _problem(data: Matched, layer: Any, array: Any, found: Extent, port: str) -> Problem | None:
+    size = _size(layer)
+    if not found.finite or (found.low >= 0 and found.high < size):
+        return None
+    place = first(array, lambda block: (block < 0) | (block >= size))
     assert place is not None  # the extremes said that there is one
-    message = f"`{name}` is {int(place.value)} in {place}: `{embedding.name}` has the tokens 0 to {size - 1}"
+    name = f"`{data.array_of('input', port)}`" if port else f"what reaches `{layer.name}`"
+    message = f"{name} is {int(place.value)} in {place}: `{layer.name}` has the tokens 0 to {size - 1}"
     help = "tokens are whole numbers from 0"
-    if extent.low >= 0:
-        help = f"the tokens run to {extent.high:.0f}: the Embedding would need `input_dim: {extent.high + 1:.0f}`"
-    return [Problem("data-token", message, help=help, file=data.path)]
+    if found.low >= 0:
+        argument = "input_dim" if isinstance(layer, load_keras().layers.Embedding) else "num_tokens"
+        wanted = f"the {type(layer).__name__} would need `{argument}: {found.high + 1:.0f}`"
+        help = f"the tokens run to {found.high:.0f}: {wanted}"
+    return Problem("data-token", message, help=help, file=data.path)
+
+
+def _readings(model: Any, feed: list[Any], ports: list[str]) -> Iterator[_Reading]:
+    """Every look-up in a model and the models nested in it, of numbers that no weight has changed."""
+    fed = {id(tensor): (array, port) for tensor, array, port in zip(model.inputs, feed, ports, strict=True)}
+
+    def reaching(tensor: Any) -> tuple[Any, str]:
+        if id(tensor) not in fed:
+            fed[id(tensor)] = (_moved(model, feed, tensor), "")
+        return fed[id(tensor)]
+
+    for operation, tensors in calls(model):
+        if _size(operation):
+            array, port = reaching(tensors[0])
+            if array is not None and array.size:
+                yield _Reading(operation, array, port)
+        elif isinstance(operation, load_keras().Model) and _looks_up(operation):
+            inner = [reaching(tensor) for tensor in tensors]
+            if len(inner) == len(operation.inputs):
+                yield from _readings(operation, [array for array, _ in inner], [port for _, port in inner])
+
+
+def _size(layer: Any) -> int:
+    """How many tokens a layer knows; 0 for one that looks nothing up."""
+    layers = load_keras().layers
+    if isinstance(layer, layers.Embedding):
+        return int(layer.input_dim)
+    return int(layer.num_tokens or 0) if isinstance(layer, layers.CategoryEncoding) else 0
+
+
+def _looks_up(model: Any) -> bool:
+    return any(_size(layer) or (hasattr(layer, "layers") and _looks_up(layer)) for layer in model.layers)
+
+
+def _moved(model: Any, feed: list[Any], tensor: Any) -> Any:
+    """The values of a tensor that Keras's own layers without weights make of the data; None for any other."""
+    keras = load_keras()
+    if any(array is None for array in feed):
+        return None
+    way = keras.Model(model.inputs, tensor)
+    for layer in way.layers:
+        # a Discretization may wait for its bins, which make no token beyond them
+        if (
+            layer.weights
+            or isinstance(layer, keras.layers.Discretization)
+            or not type(layer).__module__.startswith("keras.")
+        ):
+            return None
+    return way.predict(feed, verbose=0)
