@@ -137,6 +137,7 @@ class Loaded:
         from kspec.files import write_atomically
         from kspec.report.curves import curves_svg
         from kspec.spec.schema import Fit
+        from kspec.training.adapt import check_wrapped
         from kspec.training.data.opening import open_source
         from kspec.training.run import begin, check_free
         from kspec.training.train import prepare, train
@@ -152,6 +153,7 @@ class Loaded:
         files = loaded._data(data, validation, "train")
         loaded = loaded._with(data=files, fit=settings)
         with loaded._located():  # what can be refused at once is refused before the model is built
+            check_wrapped(self.compiled.graph)
             if output is not None:
                 check_free(output)
             for file in (files.train, files.validation):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -84,12 +85,18 @@ def _place(problem: Problem) -> tuple[str, int, int]:
 
 
 def _file(problem: Problem) -> str:
-    return problem.span.file if problem.span else problem.file
+    """The file of a problem; one below the current folder as a person would type it."""
+    if problem.span:
+        return problem.span.file
+    if os.path.isabs(problem.file):
+        beside = os.path.relpath(problem.file)
+        return beside if not beside.startswith(os.pardir) else problem.file
+    return problem.file
 
 
 def _block(problem: Problem, colour: bool, width: int) -> str:
     severity = "bold red" if problem.severity == "error" else "bold yellow"
-    place = escaped(str(problem.span) if problem.span else problem.file)
+    place = escaped(str(problem.span) if problem.span else _file(problem))
     head = f"{paint(place, 'bold', colour)}: " if place else ""
     head += paint(f"{problem.severity}[{escaped(problem.code)}]", severity, colour)
     lines = [f"{head} {highlighted(escaped(problem.message), colour)}"]

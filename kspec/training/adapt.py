@@ -6,13 +6,40 @@ reaches the layer in the model: an input, or what the layers before it make of t
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.private import calls
+from kspec.spec.graph import Graph
+from kspec.spec.objects import objects_in
+from kspec.spec.places import placing
 from kspec.training.data.match import Matched
 from kspec.training.interface import Interface
+
+_HELP = "give its statistics: `mean` and `variance`, or `bin_boundaries`"
+
+
+def check_wrapped(graph: Graph) -> None:
+    """Refuse layers that must see data and stand inside other layers, where data cannot be followed to them.
+
+    Raises `SpecError` (``cannot-adapt``).
+    """
+    problems = []
+    for layer in graph.layers.values():
+        if isinstance(layer.operation, Graph):
+            source = layer.operation.source
+            with placing(source) if source is not None else nullcontext():
+                check_wrapped(layer.operation)
+            continue
+        for inner in objects_in(getattr(layer.operation, "args", {})):
+            statistics = {"Normalization": "mean", "Discretization": "bin_boundaries"}.get(inner.name, "")
+            if inner.kind == "layers" and statistics and inner.args.get(statistics) is None:
+                message = f"{inner.name} must see data before training, and `{layer.name}` wraps it"
+                problems.append(Problem("cannot-adapt", message, inner.route, _HELP, "key", uses=layer.uses))
+    if problems:
+        raise SpecError(problems)
 
 
 def adapt(model: Any, interface: Interface, train: Matched, batch_size: int | None = None) -> tuple[str, ...]:
@@ -24,9 +51,7 @@ def adapt(model: Any, interface: Interface, train: Matched, batch_size: int | No
     hidden = [layer for layer in model.layers if _hides(layer)]
     if hidden:
         message = f"`{hidden[0].name}` holds a layer that must see data before training, and wraps it"
-        raise SpecError(
-            Problem("cannot-adapt", message, help="give its statistics: `mean` and `variance`, or `bin_boundaries`")
-        )
+        raise SpecError(Problem("cannot-adapt", message, help=_HELP))
     if not _waiting(model):
         return ()
     names = tuple(_adapt(model, [train.x.get(port.name) for port in interface.inputs], batch_size, train.path))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import KspecError, Problem, TrainingError
+from kspec.model.errors import cleaned
 from kspec.model.objects import make
 from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.check import check_steps, split_at
@@ -135,16 +136,12 @@ def failing(what: str = "training") -> Iterator[None]:
     except KspecError:
         raise
     except Exception as error:  # user code runs here, so anything at all may come
-        text = str(error).strip() or type(error).__name__
+        text = cleaned(error)
         if "RESOURCE_EXHAUSTED" in text or isinstance(error, MemoryError):
-            message, help = f"out of memory: {_line(text)}", "lower `batch_size`, or make the model smaller"
+            message, help = f"out of memory: {text}", "lower `batch_size`, or make the model smaller"
             raise TrainingError(Problem("training-memory", message, help=help)) from error
-        message = f"{what} stopped: {type(error).__name__}: {_line(text)}"
+        message = f"{what} stopped: {type(error).__name__}: {text}"
         raise TrainingError(Problem("training-failed", message, help="`--traceback` shows where")) from error
-
-
-def _line(text: str) -> str:
-    return next(line.strip() for line in text.splitlines() if line.strip())[:400]
 
 
 def _say_early_end(progress: Progress, settings: Fit, callbacks: list[Any], done: int) -> None:

@@ -69,7 +69,7 @@ def test_every_kind_of_place() -> None:
                     file="data/x.npz",
                     notes=(Note("it begins with `<html>`"), Note("named here", span=span("a", "a", 3, "b.yaml"))),
                 ),
-                Problem("data-nan", "`x` is nan in row 3", file="data/x.npz", severity="warning"),
+                Problem("data-nan", "`x[3]` is nan", file="data/x.npz", severity="warning"),
                 Problem(
                     "yaml-size", "an empty file", help="begin with `kspec: 1`", span=Span("e.yaml", 1, 1, 1, 1, "")
                 ),

@@ -54,7 +54,7 @@ def test_good_data_pass() -> None:
 )
 def test_what_is_no_number_is_named_with_row_and_column(value: float, said: str) -> None:
     (problem,) = problems_of(classifier(), spoilt(X, (17, 3), value), Y)
-    assert (problem.code, problem.message) == ("data-nan", f"`pixels` is {said} in row 17, column 3")
+    assert (problem.code, problem.message) == ("data-nan", f"`pixels[17, 3]` is {said}")
     assert "--allow-nan" in problem.help
     assert problems_of(classifier(), spoilt(X, (17, 3), value), Y, allow_nan=True) == ()
 
@@ -64,9 +64,9 @@ def test_every_array_is_looked_at_and_the_places_are_counted() -> None:
     bad = spoilt(X, (slice(3, 5), 0), np.nan)
     found = problems_of(model, bad, spoilt(X[:, 0], 2, np.inf), spoilt(np.ones(20), 1, np.nan))
     assert [problem.message for problem in found] == [
-        "`x` is NaN (not a number) in row 3, column 0, one of 2",
-        "`y` is infinity in row 2",
-        "`sample_weight_y` is NaN (not a number) in row 1",
+        "`x[3, 0]` is NaN (not a number), one of 2",
+        "`y[2]` is infinity",
+        "`sample_weight_y[1]` is NaN (not a number)",
     ]
 
 
@@ -74,14 +74,14 @@ def test_places_are_right_across_blocks() -> None:
     x = np.zeros((70_000, 64), "float32")
     x[69_321, 5] = np.nan
     (problem,) = problems_of(dense(1, "mse", features=64), x, np.zeros(70_000))
-    assert problem.message == "`x` is NaN (not a number) in row 69321, column 5"
+    assert problem.message == "`x[69321, 5]` is NaN (not a number)"
 
 
 @pytest.mark.parametrize(
     ("value", "message", "help"),
     [
-        (5, "`digit` is 5 in row 7: output `digit` has the classes 0 to 2", "would need 6 units"),
-        (-1, "`digit` is -1 in row 7: output `digit` has the classes 0 to 2", "the labels run from -1 to 2"),
+        (5, "`digit[7]` is 5: output `digit` has the classes 0 to 2", "would need 6 units"),
+        (-1, "`digit[7]` is -1: output `digit` has the classes 0 to 2", "the labels run from -1 to 2"),
     ],
 )
 def test_labels_out_of_range(value: int, message: str, help: str) -> None:
@@ -97,7 +97,7 @@ def test_labels_that_count_from_one() -> None:
 
 def test_labels_that_are_no_whole_numbers() -> None:
     (problem,) = problems_of(classifier(), X, spoilt(Y.astype("float64"), 4, 0.5))
-    assert "`digit` is 0.5 in row 4" in problem.message
+    assert "`digit[4]` is 0.5" in problem.message
 
 
 def test_an_ignored_class_is_no_error() -> None:
@@ -113,7 +113,7 @@ def test_probabilities_are_from_0_to_1(loss: str) -> None:
     for good in (Y > 1, (Y > 1).astype("int8"), np.full((20, 1), 0.3)):
         assert problems_of(model, X, good) == ()
     (problem,) = problems_of(model, X, spoilt(np.zeros(20), 6, 2))
-    assert (problem.code, problem.message) == ("data-labels", f"`y` is 2 in row 6: {loss} of output `y` needs 0 to 1")
+    assert (problem.code, problem.message) == ("data-labels", f"`y[6]` is 2: {loss} of output `y` needs 0 to 1")
     assert "sparse_categorical_crossentropy" in problem.help
     (problem,) = problems_of(model, X, spoilt(np.ones(20), 6, -1))
     assert "hinge" in problem.help
@@ -178,13 +178,13 @@ def test_tokens_beyond_an_embedding_nested_and_shared_ones_too() -> None:
     good = np.arange(120).reshape(20, 6) % 50
     interface = interface_of(model)
     check(matched({"left": good, "right": good}), model, interface)
-    for bad, message in ((50, "is 50 in row 3, column 2: `words` has the tokens 0 to 49"), (-1, "is -1 in row 3")):
+    for bad, message in ((50, "is 50: `words` has the tokens 0 to 49"), (-1, "is -1: ")):
         for name in ("left", "right"):
             data = {"left": good, "right": good} | {name: spoilt(good, (3, 2), bad)}
             with pytest.raises(FileError) as caught:
                 check(matched(data), model, interface)
             assert caught.value.problems[0].code == "data-token"
-            assert caught.value.problems[0].message.startswith(f"`{name}` {message}")
+            assert caught.value.problems[0].message.startswith(f"`{name}[3, 2]` {message}")
 
 
 def test_tokens_behind_what_only_moves_them() -> None:
@@ -198,8 +198,8 @@ def test_tokens_behind_what_only_moves_them() -> None:
     with pytest.raises(FileError) as caught:
         check(matched({"words": spoilt(spoilt(good, (3, 0, 1), 4), (5, 1, 2), -1)}), model, interface)
     assert sorted(problem.message for problem in caught.value.problems) == [
-        "what reaches `category_encoding` is 4 in row 3, column 1: `category_encoding` has the tokens 0 to 3",
-        "what reaches `table` is -1 in row 5, column 0: `table` has the tokens 0 to 8",
+        "[3, 1] of what reaches `category_encoding` is 4: `category_encoding` has the tokens 0 to 3",
+        "[5, 0] of what reaches `table` is -1: `table` has the tokens 0 to 8",
     ]
     assert "num_tokens: 5" in "".join(problem.help for problem in caught.value.problems)
 
@@ -216,13 +216,13 @@ def test_tokens_in_an_input_of_floats() -> None:
     model = keras.Model(given, layers.Embedding(9, 2, name="table")(given))
     with pytest.raises(FileError) as caught:
         check(matched({"words": np.full((5, 3), 9.0)}), model, interface_of(model))
-    assert caught.value.problems[0].message == "`words` is 9 in row 0, column 0: `table` has the tokens 0 to 8"
+    assert caught.value.problems[0].message == "`words[0, 0]` is 9: `table` has the tokens 0 to 8"
 
 
 def test_numbers_beyond_float32() -> None:
     for value in (1e300, -3.5e38):
         (problem,) = problems_of(classifier(), spoilt(X.astype("float64"), (3, 2), value), Y)
-        assert problem.message == f"`pixels` is {value:g} in row 3, column 2, which is infinity in float32"
+        assert problem.message == f"`pixels[3, 2]` is {value:g}, which is infinity in float32"
     assert problems_of(classifier(), spoilt(X.astype("float64"), (3, 2), 3.4028235e38), Y) == ()
 
 

@@ -210,7 +210,7 @@ def test_whatever_keras_raises_is_a_failed_training() -> None:
     with pytest.raises(TrainingError) as caught:
         fit(classifier(loss=broken), settings(), DATA)
     (problem,) = caught.value.problems
-    assert (problem.code, problem.message) == ("training-failed", "training stopped: RuntimeError: the loss")
+    assert (problem.code, problem.message) == ("training-failed", "training stopped: RuntimeError: the loss is broken")
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 

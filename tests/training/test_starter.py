@@ -171,7 +171,7 @@ def test_problems(in_tmp: Path) -> None:
     assert problem(in_tmp, x=x[:0], y=y[:0]) == "[data-shape] `x` is empty: (0, 3) (give at least one row)"
     assert problem(in_tmp, x=x[:, :0], y=y).startswith("[data-shape] `x` is empty: (20, 0) (every axis")
     x[3, 1] = np.nan
-    assert problem(in_tmp, x=x, y=y).startswith("[data-nan] `x` holds NaN or infinity: the first in row 3, column 1 (")
+    assert problem(in_tmp, x=x, y=y).startswith("[data-nan] `x` holds NaN or infinity: the first is `x[3, 1]` (")
     assert problem(in_tmp, x=wave(2, 3), y=wave(2, 70_000)).startswith("[data-shape] `y` has 70,000 numbers a row")
 
 

@@ -121,7 +121,7 @@ def _finite(data: Matched, extents: dict[int, Extent]) -> list[Problem]:
         if found.finite and max(-found.low, found.high) > _LARGEST:
             place = first(array, lambda block: np.abs(block) > _LARGEST)
             assert place is not None
-            message = f"`{name}` is {place.value:g} in {place}, which is infinity in float32"
+            message = f"`{name}{place}` is {place.value:g}, which is infinity in float32"
             problems.append(Problem("data-nan", message, help="give it in another unit", file=data.path))
         if found.finite:
             continue
@@ -131,7 +131,7 @@ def _finite(data: Matched, extents: dict[int, Extent]) -> list[Problem]:
         count = sum(int((~np.isfinite(row)).sum()) for row in np.array_split(array, max(len(array) // 65536, 1)))
         more = f", one of {count:,}" if count > 1 else ""
         help = "fill or drop those rows, or allow them by `--allow-nan`"
-        problems.append(Problem("data-nan", f"`{name}` is {what} in {place}{more}", help=help, file=data.path))
+        problems.append(Problem("data-nan", f"`{name}{place}` is {what}{more}", help=help, file=data.path))
     return problems
 
 
@@ -145,7 +145,7 @@ def _whole_input(data: Matched, port: Port, found: Extent) -> list[Problem]:
     if not is_whole(array):
         place = first(array, lambda block: np.floor(block) != block)
         assert place is not None  # it was seen that there is one
-        message = f"`{name}` is {place.value:g} in {place}: the input `{port.name}` takes whole numbers ({port.dtype})"
+        message = f"`{name}{place}` is {place.value:g}: the input `{port.name}` takes whole numbers ({port.dtype})"
         help = f"round them, or declare the input as `{port.name}: {{shape: …, dtype: float32}}`"
         return [Problem("data-dtype", message, help=help, file=data.path)]
     limits = np.iinfo(port.dtype)
@@ -153,7 +153,7 @@ def _whole_input(data: Matched, port: Port, found: Extent) -> list[Problem]:
         return []
     place = first(array, lambda block: (block < limits.min) | (block > limits.max))
     assert place is not None  # the extremes said that there is one
-    message = f"`{name}` is {int(place.value)} in {place}: the input `{port.name}` takes {port.dtype}"
+    message = f"`{name}{place}` is {int(place.value)}: the input `{port.name}` takes {port.dtype}"
     help = f"{limits.min} to {limits.max}, or declare the input with a wider dtype"
     return [Problem("data-dtype", message, help=help, file=data.path)]
 

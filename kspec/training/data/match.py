@@ -200,7 +200,12 @@ class _Finder:
         looked = dict.fromkeys([name, letter, f"{letter}_{part}"] if len(ports) == 1 else [name])
         what = "input" if role == "input" else "targets of output"
         message = f"`{Path(self.source.path).name}` has no array for the {what} `{name}`: looked for {listing(looked)}"
-        help = suggestion(name, self.source.fields, f"name the array in the spec's `data`: `fields: {{{name}: …}}`")
+        file = Path(self.source.path).name
+        named = {port.name for port in (*self.interface.inputs, *self.interface.outputs)}
+        others = [array for array in self.source.fields if array not in named]
+        array = others[0] if len(others) == 1 else "…"
+        written = f"data: {{{part}: {{path: {file}, fields: {{{name}: {array}}}}}}}"
+        help = suggestion(name, self.source.fields, f"say in the spec which array it is: `{written}`")
         self._problem(message, help)
 
     def _problem(self, message: str, help: str, route: tuple[str, ...] = ()) -> None:

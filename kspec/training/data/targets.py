@@ -113,4 +113,4 @@ def _at(name: str, place: Place | None) -> str:
     assert place is not None  # the extremes said that there is one
     value = place.value
     shown = f"{value:g}" if isinstance(value, float) else f"{int(value)}"
-    return f"`{name}` is {shown} in {place}"
+    return f"`{name}{place}` is {shown}"

@@ -39,8 +39,8 @@ def _problem(data: Matched, layer: Any, array: Any, found: Extent, port: str) ->
         return None
     place = first(array, lambda block: (block < 0) | (block >= size))
     assert place is not None  # the extremes said that there is one
-    name = f"`{data.array_of('input', port)}`" if port else f"what reaches `{layer.name}`"
-    message = f"{name} is {int(place.value)} in {place}: `{layer.name}` has the tokens 0 to {size - 1}"
+    name = f"`{data.array_of('input', port)}{place}`" if port else f"{place} of what reaches `{layer.name}`"
+    message = f"{name} is {int(place.value)}: `{layer.name}` has the tokens 0 to {size - 1}"
     help = "tokens are whole numbers from 0"
     if found.low >= 0:
         argument = "input_dim" if isinstance(layer, load_keras().layers.Embedding) else "num_tokens"

@@ -28,16 +28,13 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An element: its index (the row first, counted from 0) and its value."""
+    """An element: its index (the row first, counted from 0) and its value; shown as NumPy has it, ``[3, 0]``."""
 
     index: tuple[int, ...]
     value: Any
 
     def __str__(self) -> str:
-        row, *rest = self.index
-        if not rest:
-            return f"row {row}"
-        return f"row {row}, column {rest[0]}" if len(rest) == 1 else f"row {row}, element {tuple(rest)}"
+        return str(list(self.index))
 
 
 def extent(array: np.ndarray) -> Extent:

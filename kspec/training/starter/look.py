@@ -64,5 +64,5 @@ def _not_finite(path: str, name: str, array: np.ndarray) -> Problem:
     import numpy as np
 
     place = first(array, lambda block: ~np.isfinite(block))
-    message = f"`{name}` holds NaN or infinity: the first in {place}"
+    message = f"`{name}` holds NaN or infinity: the first is `{name}{place}`"
     return Problem("data-nan", message, help="fill or drop those rows first", file=path)
