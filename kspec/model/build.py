@@ -331,7 +331,7 @@ class Walk:
         policy = layer.dtype
         if policy is None and layer.name in heads:
             policy = "float32"
-        given = operation.args if policy is None else {**operation.args, "dtype": policy}
+        given = operation.args if policy is None else {**_with_policy(operation.args, policy), "dtype": policy}
         try:
             arguments = make(given)
         except SpecError:
@@ -364,6 +364,17 @@ class Walk:
         if walk.problems:
             raise SpecError(walk.problems)
         return made
+
+
+def _with_policy(value: Any, policy: Any) -> Any:
+    """Arguments in which layers (what is wrapped, an activation) have the policy of the layer around them."""
+    if isinstance(value, dict):
+        return {key: _with_policy(item, policy) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_policy(item, policy) for item in value]
+    if isinstance(value, Object) and value.kind == "layers":
+        return value._replace(args={"dtype": policy, **_with_policy(value.args, policy)})
+    return value
 
 
 def _takes_list(operation: Any) -> bool:

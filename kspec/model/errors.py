@@ -94,7 +94,7 @@ def _explained(what: str, args: Any, error: BaseException, shapes: list[tuple[An
     axis = args.get("axis", -1) if what in ("Concatenate", "ops.concatenate") else None
     if isinstance(axis, int) and any(not -len(shape) <= axis < len(shape) for shape in shapes):
         return f"{what} has no axis {axis} to join {both} at", "axes count from 0, the batch"
-    if len(shapes) > 1 and any(words in said for words in _BROADCAST):
+    if len(shapes) > 1 and any(words in said for words in _BROADCAST) and _difference(shapes, axis):
         verb = "combine" if axis is None else "join"
         return f"{what} cannot {verb} {both}: {_difference(shapes, axis)}", ""
     if (found := _NDIM.search(said)) is not None and shapes:
@@ -116,6 +116,8 @@ def _explained(what: str, args: Any, error: BaseException, shapes: list[tuple[An
         return "RNN needs a cell, such as LSTMCell, in place of a layer", "the layer itself is a step: `LSTM: 8`"
     if ("fully-defined" in said or "NoneType" in said) and any(None in shape[1:] for shape in shapes):
         return f"{what} needs axes of known size, and gets {both}", "give the input a size in place of null"
+    if what == "MultiHeadAttention" and any(len(shape) < 3 for shape in shapes):
+        return f"{what} needs sequences, of at least 3 axes with the batch, and gets {both}", "`Reshape` adds axes"
     if said == "tuple index out of range":
         return f"{what} has an axis that {both} does not have", "check `axis`"
     return f"{what} cannot take {both or 'what reaches it'}: {brief(error)}", ""
@@ -130,7 +132,7 @@ def _listed(shapes: list[tuple[Any, ...]]) -> str:
 
 
 def _difference(shapes: list[tuple[Any, ...]], joined: int | None) -> str:
-    """How shapes differ; `joined` is the axis at which they may."""
+    """How shapes differ, an empty text where they do not; `joined` is the axis at which they may."""
     if len({len(shape) for shape in shapes}) > 1:
         return "ranks differ"
     rank = len(shapes[0])
@@ -138,7 +140,7 @@ def _difference(shapes: list[tuple[Any, ...]], joined: int | None) -> str:
     axes = [axis for axis in range(rank) if axis != free and len({shape[axis] for shape in shapes} - {None}) > 1]
     names = [str(axis) for axis in axes]
     if len(names) < 2:
-        return f"axis {''.join(names)} differs"
+        return f"axis {names[0]} differs" if names else ""
     return f"axes {', '.join(names[:-1])} and {names[-1]} differ"
 
 

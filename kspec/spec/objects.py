@@ -23,6 +23,10 @@ _NAMED = frozenset({"activations", "initializers", "regularizers", "constraints"
 """Kinds whose bare identifiers (`relu`, `adam`) Keras takes as they are."""
 
 
+_LAYERS_TOO = frozenset({"ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"})
+"""Layers that are an activation, with arguments: https://keras.io/api/layers/activation_layers/."""
+
+
 class Object(NamedTuple):
     """A Keras object, checked: its kind, Keras's own name, and the arguments as plain data and further objects."""
 
@@ -121,6 +125,8 @@ class Checker:
     def operation(self, kind: str, name: str, value: Any, route: Route, at: Any = "key") -> Object | None:
         """`name` with the value behind its colon; `route` leads to the name itself."""
         found = self.registry.find(kind, name)
+        if found is None and kind == "activations" and name in _LAYERS_TOO:
+            return self.operation("layers", name, value, route, at)
         if found is None:
             self.unknown(kind, name, route, at)
             return None
@@ -146,6 +152,9 @@ class Checker:
                     unknown.append((key, place))
             else:
                 args[key] = self.argument(found.entry.name, parameter, item, place)
+        if unknown and kind == "activations":
+            self._no_arguments(found.entry.name, unknown[0][1])
+            return None
         for key, place in unknown:
             apart = spaced(key) if raw[key] is None else ""
             if apart.partition(":")[0] in found.parameters:
@@ -158,6 +167,13 @@ class Checker:
         if len(self.problems) > before:
             return None
         return Object(found.entry.kind if found.entry.kind != "custom" else kind, found.entry.name, args, route)
+
+    def _no_arguments(self, name: str, route: Route) -> None:
+        """Arguments of an activation, which is a function without any in Keras."""
+        layer = next((each for each in _LAYERS_TOO if each.lower() == name.replace("_", "")), "")
+        instead = f"write the layer, `{{{layer}: {{…}}}}`, or " if layer else ""
+        help = f"{instead}let a step of its own take them: `ops.{name}: {{…}}`"
+        self.wrong("unknown-argument", f"the activation `{name}` takes no arguments", route, help, "key")
 
     def _arguments(self, found: Known, kind: str, value: Any, route: Route) -> Mapping[str, Any] | None:
         """The arguments by name; a lone value is the first parameter's."""

@@ -68,7 +68,9 @@ def _layers(source: Source, graph: Graph, path: str) -> Iterator[Origin]:
             yield Origin(base, layer.operation.name, source.span(node.route, "key"), uses)
             for key, value in arguments(layer.operation).items():
                 route = (*layer.operation.route, key)
-                yield Origin(f"{base}.{key}", value, source.span(route), (*_variables_at(source, route), *uses))
+                yield Origin(
+                    f"{base}.{key}", value, source.span(route), (*_variables_at(source, route, node.uses), *uses)
+                )
         else:
             yield Origin(base, layer.operation.path, source.span(node.route), uses)
 
@@ -83,23 +85,49 @@ def _use(source: Source, use: Route) -> str:
     return f"the use of `{name}` at {span.file}:{span.line}"
 
 
-def _variables_at(source: Source, route: Route) -> tuple[str, ...]:
+def _variables_at(source: Source, route: Route, uses: tuple[Route, ...]) -> tuple[str, ...]:
     """Variables in the text that stands at a route (or in the scalar above it)."""
-    return _variables(source, value_at(source.data, route))
+    return _variables(source, value_at(source.data, route), uses)
 
 
-def _variables(source: Source, value: Any) -> tuple[str, ...]:
+def _variables(source: Source, value: Any, uses: tuple[Route, ...] = (), deep: int = 8) -> tuple[str, ...]:
+    """The variables in a text that stands inside block uses and repeats, and those that give them their values."""
     texts = value if isinstance(value, list) else [value]
     names = dict.fromkeys(
         name for text in texts if isinstance(text, str) and "$" in text for name in variables_of(text)
     )
-    variables = source.data.get("vars") if isinstance(source.data, dict) else None
-    found = []
-    for name in names:
-        if isinstance(variables, dict) and name in variables:
-            span = source.span(("vars", name))
-            place = f"--set {span.text}" if span.file == "--set" else f"{span.file}:{span.line}"
-            found.append(f"${name} from {place}")
-        else:
+    found: list[str] = []
+    for name in names if deep else ():
+        route, around = _definition(source, name, uses)
+        if route is None:
             found.append(f"${name}")
-    return tuple(found)
+        elif route[0] == "vars":
+            span = source.span(route)
+            found.append(f"${name} from {f'--set {span.text}' if span.file == '--set' else f'{span.file}:{span.line}'}")
+        else:
+            found += [f"${name}", *_variables(source, value_at(source.data, route), around, deep - 1)]
+    return tuple(dict.fromkeys(found))
+
+
+def _definition(source: Source, name: str, uses: tuple[Route, ...]) -> tuple[Route | None, tuple[Route, ...]]:
+    """Where the value of a variable is written that is seen inside `uses`, and the uses around that place."""
+    while uses:
+        *uses_around, use = uses
+        around, (*head, last) = tuple(uses_around), use
+        if last == "reuse":
+            return None, ()
+        is_copy = isinstance(last, int) and head[-1] == "repeat"
+        given = value_at(source.data, tuple(head) if is_copy else use)
+        if isinstance(given, dict) and name in given:
+            return (*(tuple(head) if is_copy else use), name), around
+        if not is_copy:
+            block = given if isinstance(last, int) else last
+            own = value_at(source.data, ("blocks", block, "vars"))
+            if isinstance(own, dict) and name in own:
+                first = (
+                    next(iter(own)) == name and not isinstance(last, int) and not isinstance(given, (dict, type(None)))
+                )
+                return (use, around) if first else (("blocks", block, "vars", name), uses)
+        uses = around
+    variables = source.data.get("vars") if isinstance(source.data, dict) else None
+    return (("vars", name), ()) if isinstance(variables, dict) and name in variables else (None, ())

@@ -119,6 +119,13 @@ def test_show_origins(project: Path) -> None:
     check_golden(GOLDEN / "show_origins.txt", outcome.out)
 
 
+def test_show_origins_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block's variable leads to the use that gives it, and from there to the variables there and to ``--set``."""
+    monkeypatch.chdir(SPECS.parent / "tests" / "specs" / "valid")
+    outcome = run_kspec("show", "origins_of_variables.yaml", "--origins", "--set", "w=7")
+    check_golden(GOLDEN / "show_origins_of_variables.txt", outcome.out)
+
+
 def test_summary() -> None:
     outcome = run_kspec("summary", SPECS / "siamese_twin.yaml")
     check_golden(GOLDEN / "summary_siamese.txt", outcome.out)

@@ -15,6 +15,9 @@ from kspec.model.backend import load_keras
 from kspec.model.quiet import without_keras_warnings
 
 
+keras = load_keras()
+
+
 def build(text: str, **options: Any) -> Any:
     return kspec.loads("kspec: 1\n" + text, **options).build()
 
@@ -234,7 +237,6 @@ def test_heads_stay_float32_under_every_short_policy(policy: str) -> None:
 
 @pytest.mark.parametrize("structure", ["list", "mapping"])
 def test_a_saved_model_takes_its_inputs_by_name(in_tmp: Path, structure: str) -> None:
-    keras = load_keras()
     a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
     end = keras.layers.Concatenate()([keras.layers.Dense(2)(a), b])
     with without_keras_warnings():
@@ -247,3 +249,21 @@ def test_a_saved_model_takes_its_inputs_by_name(in_tmp: Path, structure: str) ->
     with pytest.raises(kspec.SpecError) as caught:
         build(text.replace("a: y", "c: y"))
     assert caught.value.problems[0].message == "`two` takes `a`, `b`, not `b`, `c`"
+
+
+def test_an_activation_with_arguments_is_a_layer() -> None:
+    """As in Keras, a layer may be an activation; in sixteen bits it keeps a head in float32."""
+    text = (
+        "kspec: 1\nseed: 3\ndtype_policy: mixed_float16\ninputs: {x: 4}\nlayers:\n"
+        "  - Dense: {units: 5, activation: {LeakyReLU: 0.3}}\n  - Dense: {units: 3, activation: {Softmax: -1}}\n"
+    )
+    model = kspec.loads(text).build()
+    hidden, head = model.layers[1:]
+    assert isinstance(hidden.activation, keras.layers.LeakyReLU)
+    assert hidden.activation.negative_slope == 0.3
+    assert (hidden.compute_dtype, head.activation.compute_dtype) == ("float16", "float32")
+    assert model.output.dtype == "float32"
+    x = np.random.default_rng(3).normal(size=(2, 4)).astype("float32")
+    plain = keras.ops.matmul(x, hidden.kernel)
+    wanted = keras.ops.leaky_relu(plain, negative_slope=0.3)
+    np.testing.assert_allclose(hidden(x), wanted, rtol=1e-2, atol=1e-2)

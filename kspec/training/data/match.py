@@ -201,7 +201,7 @@ class _Finder:
         what = "input" if role == "input" else "targets of output"
         message = f"`{Path(self.source.path).name}` has no array for the {what} `{name}`: looked for {listing(looked)}"
         file = Path(self.source.path).name
-        named = {port.name for port in (*self.interface.inputs, *self.interface.outputs)}
+        named = {port.name for port in self.interface.inputs} | {port.name for port in self.interface.outputs}
         others = [array for array in self.source.fields if array not in named]
         array = others[0] if len(others) == 1 else "…"
         written = f"data: {{{part}: {{path: {file}, fields: {{{name}: {array}}}}}}}"
