@@ -74,7 +74,7 @@ class _Reader:
     def scalar(self, event: Any) -> Any:
         """The value of a scalar by the core schema."""
         value = event.value
-        if event.tag is not None and event.tag != "!":
+        if event.tag is not None:
             self.tagged(event)
             return value
         if not event.implicit[0]:
@@ -203,7 +203,7 @@ def _read_events(reader: _Reader, loader: Any) -> tuple[Any, Any]:
 
 
 def _open(reader: _Reader, stack: list[_Open], event: Any, data: Any) -> None:
-    if event.tag is not None and event.tag != "!":
+    if event.tag is not None:
         reader.tagged(event)
     if len(stack) >= MAX_DEPTH:
         reader.wrong("yaml-depth", f"nested deeper than {MAX_DEPTH} levels", event)
@@ -239,6 +239,12 @@ def _key(reader: _Reader, top: _Open, key: Any, marks: Any) -> None:
         key = str(key)
     if key == "<<" and not moved and marks.implicit[0]:
         top.key = None
+        if top.merges:
+            note = Note(
+                "`<<` stands here already",
+                span=reader.file.span(top.merges[0][2].start_mark, top.merges[0][2].end_mark),
+            )
+            reader.wrong("duplicate-key", "`<<` appears twice in one mapping", place, "write `<<: [*a, *b]`", (note,))
         return
     if key in top.keys:
         first = top.keys[key]

@@ -14,7 +14,6 @@ import kspec
 from kspec.model.backend import load_keras
 from kspec.model.quiet import without_keras_warnings
 
-
 keras = load_keras()
 
 
