@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from kspec import catalog
-from kspec.diagnostics import Problem, Route, SpecError, listing
+from kspec.diagnostics import Problem, Route, SpecError, listing, suggestion
 from kspec.model import errors
 from kspec.model.archive import load_saved
 from kspec.model.backend import deeply, load_keras
@@ -126,6 +126,8 @@ class Walk:
     def __init__(self, with_weights: bool) -> None:
         self.keras, self.with_weights = load_keras(), with_weights
         self.problems: list[Problem] = []
+        self.outputs: dict[str, tuple[str, ...]] = {}
+        """What models that are steps call their outputs, by the step's name."""
 
     def model(self, graph: Graph, heads: frozenset[str], tensors: dict[str, Any], cls: Any = None) -> Any:
         """The keras.Model of `graph`; None where a step is wrong. `heads` are layers whose outputs stay float32, and
@@ -185,7 +187,10 @@ class Walk:
 
     def _outputs(self, graph: Graph, tensors: dict[str, Any], heads: frozenset[str]) -> Any:
         def tensor(ref: Ref, route: Route) -> Any:
-            value = _pick(tensors[ref.name], ref.output)
+            value = self._pick(tensors[ref.name], ref)
+            if isinstance(ref.output, str) and value is None:
+                self.problems.append(self._no_output(ref, tensors[ref.name], route, ()))
+                return None
             if value is None or isinstance(value, (list, tuple, dict)):
                 count = len(tensors[ref.name])
                 message = f"`{ref.name}` gives {count} tensors"
@@ -239,7 +244,9 @@ class Walk:
             if layers[node.layer] is None:
                 return None
             if isinstance(operation, Graph):
-                named = {}
+                named, self.outputs[node.name] = {}, operation.output_names()
+            elif isinstance(operation, Saved):
+                self.outputs[node.name] = tuple(getattr(layers[node.layer], "output_names", ()))
         if isinstance(operation, Object) and not named and _is_alone(operation, positional):
             message = f"{operation.name} takes several tensors, and one reaches it"
             help = "write `from: [previous, …]`"
@@ -286,13 +293,9 @@ class Walk:
 
     def _tensor(self, ref: Ref, tensors: dict[str, Any], node: Node, operation: Any) -> Any:
         made = tensors[ref.name]
-        value = _pick(made, ref.output)
+        value = self._pick(made, ref)
         if value is None:
-            count = len(made) if isinstance(made, (list, tuple, dict)) else 1
-            have = "one output" if count == 1 else f"{count} outputs"
-            message = f"`{ref.name}` has {have}; there is no `{ref.name}.{ref.output}`"
-            route = (*node.route[:-1], "from")
-            self.problems.append(Problem("unknown-name", message, route, "they count from 0", uses=node.uses))
+            self.problems.append(self._no_output(ref, made, (*node.route[:-1], "from"), node.uses))
         elif isinstance(value, (list, tuple, dict)):
             if not _takes_list(operation):
                 message = f"`{ref.name}` gives {len(value)} tensors, and one is taken here"
@@ -300,6 +303,31 @@ class Walk:
                 self.problems.append(Problem("wiring", message, node.route, help, "key", uses=node.uses))
             return list(value.values()) if isinstance(value, dict) else list(value)
         return value
+
+    def _pick(self, made: Any, ref: Ref) -> Any:
+        """One output of a call; None where there is no such output."""
+        if ref.output is None:
+            return made
+        if isinstance(ref.output, str):
+            if isinstance(made, dict):
+                return made.get(ref.output)
+            names = self.outputs.get(ref.name, ())
+            if ref.output not in names:
+                return None
+            return made[names.index(ref.output)] if isinstance(made, (list, tuple)) else made
+        items = list(made.values()) if isinstance(made, dict) else made if isinstance(made, (list, tuple)) else [made]
+        return items[ref.output] if ref.output < len(items) else None
+
+    def _no_output(self, ref: Ref, made: Any, route: Route, uses: tuple[Route, ...]) -> Problem:
+        if isinstance(ref.output, str):
+            names = list(made) if isinstance(made, dict) else self.outputs.get(ref.name, ())
+            message = f"`{ref.name}` has no output `{ref.output}`"
+            help = suggestion(ref.output, names, f"its outputs: {listing(names)}")
+            return Problem("unknown-name", message, route, help, uses=uses)
+        count = len(made) if isinstance(made, (list, tuple, dict)) else 1
+        have = "one output" if count == 1 else f"{count} outputs"
+        message = f"`{ref.name}` has {have}; there is no `{ref.name}.{ref.output}`"
+        return Problem("unknown-name", message, route, "they count from 0", uses=uses)
 
     def _only_make(self, layer: Layer, layers: dict[str, Any], heads: frozenset[str]) -> None:
         """Make a layer that no tensor reaches, because a step before it is wrong: its own arguments may be too."""
@@ -389,14 +417,6 @@ def _is_alone(operation: Object, tensors: list[Any]) -> bool:
     if entry is None or not entry.call or entry.call[0].tensor != "list":
         return False
     return len(tensors) == 1 and not isinstance(tensors[0], (list, tuple))
-
-
-def _pick(made: Any, index: int | None) -> Any:
-    """One output of a call; None where there is no such output."""
-    if index is None:
-        return made
-    items = list(made.values()) if isinstance(made, dict) else made if isinstance(made, (list, tuple)) else [made]
-    return items[index] if index < len(items) else None
 
 
 def _filled(item: Any, tensors: dict[Ref, Any]) -> Any:

@@ -6,6 +6,7 @@ Two specs that build the same model have the same canonical spec, and the canoni
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +79,19 @@ class _Writer:
         called: set[str] = set()
         previous = Ref(graph.inputs[0].name) if len(graph.inputs) == 1 else None
         steps = []
+        names = graph.model_outputs()
         for node in graph.nodes:
-            steps.append(self.step(node, graph.layers[node.layer], previous, node.layer in called, prefix))
+            wires = _from(node, names) if _is_wired(node, previous) else None
+            steps.append(self.step(node, graph.layers[node.layer], wires, node.layer in called, prefix))
             called.add(node.layer)
             previous = Ref(node.name)
         return steps
 
-    def step(self, node: Node, layer: Layer, previous: Ref | None, again: bool, prefix: str) -> dict[str, Any]:
+    def step(self, node: Node, layer: Layer, wires: Any, again: bool, prefix: str) -> dict[str, Any]:
         step: dict[str, Any] = {"reuse": node.layer} if again else self.operation(layer, prefix)
         step["name"] = node.name
-        if node.named or node.positional != ((previous,) if previous is not None else ()):
-            step["from"] = _from(node)
+        if wires is not None:
+            step["from"] = wires
         if node.call:
             step["call"] = plain(dict(node.call))
         if not again:
@@ -195,28 +198,38 @@ def _same(value: Any, default: Any) -> bool:
     return bool(value == default) and isinstance(value, bool) is isinstance(default, bool)
 
 
-def _from(node: Node) -> Any:
+def _is_wired(node: Node, previous: Ref | None) -> bool:
+    """Whether a step takes something else than the one before it."""
+    return bool(node.named) or node.positional != ((previous,) if previous is not None else ())
+
+
+def _from(node: Node, names: Mapping[str, tuple[str, ...]]) -> Any:
     if node.named:
-        return {key: _wire(item) for key, item in node.named.items()}
+        return {key: _wire(item, names) for key, item in node.named.items()}
     if len(node.positional) == 1:
-        return _wire(node.positional[0])
-    return [_wire(item) for item in node.positional]
+        return _wire(node.positional[0], names)
+    return [_wire(item, names) for item in node.positional]
 
 
-def _wire(value: Any) -> Any:
+def _wire(value: Any, names: Mapping[str, tuple[str, ...]]) -> Any:
+    """A tensor as it is written; one of several that a model gives by the name it has there (`names`)."""
     if isinstance(value, Ref):
-        return value.name if value.output is None else f"{value.name}.{value.output}"
+        output = value.output
+        if isinstance(output, int) and output < len(names.get(value.name, ())):
+            output = names[value.name][output]
+        return value.name if output is None else f"{value.name}.{output}"
     if isinstance(value, (list, tuple)):
-        return [_wire(item) for item in value]
+        return [_wire(item, names) for item in value]
     return value
 
 
 def _outputs(graph: Graph) -> Any:
     """The outputs, left out where they are the last step."""
+    names = graph.model_outputs()
     if isinstance(graph.outputs, Ref):
         if graph.nodes and graph.outputs == Ref(graph.nodes[-1].name):
             return None
-        return _wire(graph.outputs)
+        return _wire(graph.outputs, names)
     if isinstance(graph.outputs, dict):
-        return {name: _wire(ref) for name, ref in graph.outputs.items()}
-    return [_wire(ref) for _, ref in graph.outputs]
+        return {name: _wire(ref, names) for name, ref in graph.outputs.items()}
+    return [_wire(ref, names) for _, ref in graph.outputs]

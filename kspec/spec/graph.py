@@ -14,10 +14,13 @@ from kspec.spec.places import Source
 
 
 class Ref(NamedTuple):
-    """A tensor: an output of a step or an input, by complete name; `output` picks one of several by its place."""
+    """A tensor: an output of a step or an input, by complete name; `output` picks one of several.
+
+    By its place, or of a model used as a step by the name that it has there.
+    """
 
     name: str
-    output: int | None = None
+    output: int | str | None = None
 
 
 class Saved(NamedTuple):
@@ -115,6 +118,12 @@ class Graph(NamedTuple):
         if isinstance(self.outputs, dict):
             return tuple(self.outputs.values())
         return tuple(ref for _, ref in self.outputs)
+
+    def model_outputs(self) -> dict[str, tuple[str, ...]]:
+        """What each step that is a model calls its outputs, where it has several."""
+        operations = {node.name: self.layers[node.layer].operation for node in self.nodes}
+        found = {name: each.output_names() for name, each in operations.items() if isinstance(each, Graph)}
+        return {name: names for name, names in found.items() if len(names) > 1}
 
 
 def indexed(name: str) -> tuple[str, int]:

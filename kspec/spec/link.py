@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import Note, Problem, Route, listing, suggestion
 from kspec.spec.calling import Caller
-from kspec.spec.graph import Graph, Input, Layer, Node, Ref, indexed
+from kspec.spec.graph import Graph, Input, Layer, Node, Ref, Saved, indexed
 from kspec.spec.order import ordered
 from kspec.spec.steps import UNKNOWN, Expanded, Nested, Shared, Step, Unknown
 from kspec.spec.walk import MAX_PROBLEMS
@@ -226,12 +226,40 @@ class _Linker:
         if name in self.aliases:
             found = self._resolved_alias(self.aliases[name], route, scope, uses)
             return self._item(found, index, name, route, uses) if index is not None else found
-        head, index = indexed(name)
+        head, place = indexed(name)
         if self.names.get(head) is not None:
-            return Ref(head, index)
+            return Ref(head, place)
         if head in self.aliases:
-            return self._item(self._resolved_alias(self.aliases[head], route, scope, uses), index, head, route, uses)
-        self._unknown_name(name, route, scope, uses)
+            return self._item(self._resolved_alias(self.aliases[head], route, scope, uses), place, head, route, uses)
+        return self._of_model(name, route, scope, uses)
+
+    def _of_model(self, name: str, route: Route, scope: str, uses: tuple[Route, ...]) -> Ref | None:
+        """An output of a model that is a step, by its name in that model: `encoder.digit`.
+
+        What a saved model calls its outputs is known when it is loaded.
+        """
+        head, _, output = name.rpartition(".")
+        step = self.names.get(head)
+        operation = step.operation if step is not None else None
+        if isinstance(operation, Shared) and step is not None:
+            owner = self._owner(step)
+            operation = owner.operation if owner is not None else None
+        if isinstance(operation, Saved) and operation.output is None:
+            return Ref(head, output)
+        if isinstance(operation, Nested):
+            known = tuple(operation.outputs) if isinstance(operation.outputs, dict) else ()
+        else:
+            known = operation.output_names() if isinstance(operation, Graph) else ()
+        if not known:
+            self._unknown_name(name, route, scope, uses)
+            return None
+        if output in known:
+            return Ref(head, known.index(output) if len(known) > 1 else None)
+        local = head[len(scope) :]
+        help = suggestion(output, known, f"its outputs: {listing(known)}")
+        self.checker.problems.append(
+            Problem("unknown-name", f"`{local}` has no output `{output}`", route, help, uses=uses)
+        )
         return None
 
     def _resolved_alias(self, target: Any, route: Route, scope: str, uses: tuple[Route, ...]) -> Any:
@@ -244,7 +272,7 @@ class _Linker:
             return self._resolved_alias(list(target.values()), route, scope, uses)
         return self.ref(target, route, scope, uses)
 
-    def _item(self, found: Any, index: int, name: str, route: Route, uses: tuple[Route, ...]) -> Any:
+    def _item(self, found: Any, index: Any, name: str, route: Route, uses: tuple[Route, ...]) -> Any:
         if found is None:
             return None
         if isinstance(found, Ref):
@@ -297,7 +325,9 @@ class _Linker:
             return None
         if len(self.checker.problems) > before:
             problem = self.checker.problems[-1]
-            message = f"there is no step `{name}` to be an output"
+            message = problem.message  # of a model that is a step
+            if message.startswith("there is no step"):
+                message = f"there is no step `{name}` to be an output"
             self.checker.problems[before:] = [replace(problem, code="unknown-output", message=message)]
         return found
 

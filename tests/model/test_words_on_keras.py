@@ -266,3 +266,37 @@ def test_an_activation_with_arguments_is_a_layer() -> None:
     plain = keras.ops.matmul(x, hidden.kernel)
     wanted = keras.ops.leaky_relu(plain, negative_slope=0.3)
     np.testing.assert_allclose(hidden(x), wanted, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("ending", ["yaml", "keras"])
+def test_an_output_of_a_model_that_is_a_step_by_name(tmp_path: Path, ending: str) -> None:
+    inner = (
+        "kspec: 1\nseed: 1\ninputs: {x: 4}\nlayers:\n"
+        "  - Dense: 3\n    name: zeta\n  - Dense: 2\n    name: alpha\n    from: x\n"
+    )
+    (tmp_path / "mapped.yaml").write_text(inner + "outputs: {zz: zeta, aa: alpha}\n", encoding="utf-8")
+    (tmp_path / "listed.yaml").write_text(inner + "outputs: [zeta, alpha]\n", encoding="utf-8")
+    for name in ("mapped", "listed"):
+        model = kspec.load(tmp_path / f"{name}.yaml").build()
+        with without_keras_warnings():
+            model.save(tmp_path / f"{name}.keras")
+    text = (
+        f"kspec: 1\nseed: 1\ninputs: {{x: 4}}\nlayers:\n  - model: mapped.{ending}\n    name: m\n    from: x\n"
+        f"  - model: listed.{ending}\n    name: l\n    from: x\n"
+        "  - reuse: m\n    name: again\n    from: x\n"
+        "outputs: {a: m.zz, b: m.aa, c: l.zeta, d: l.alpha, e: again.aa}\n"
+    )
+    made = kspec.loads(text, folder=tmp_path).build()(np.ones((1, 4), "float32"))
+    assert {name: tuple(value.shape) for name, value in made.items()} == {
+        "a": (1, 3),
+        "b": (1, 2),
+        "c": (1, 3),
+        "d": (1, 2),
+        "e": (1, 2),
+    }
+    with without_keras_warnings():
+        np.testing.assert_array_equal(np.asarray(made["b"]), np.asarray(made["e"]))
+    for wrong, message in (("m.z", "`m` has no output `z`"), ("l.q", "`l` has no output `q`")):
+        with pytest.raises(kspec.SpecError) as caught:
+            kspec.loads(text.replace("c: l.zeta", f"c: {wrong}"), folder=tmp_path).plan()
+        assert caught.value.problems[0].message == message
