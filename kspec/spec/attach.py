@@ -13,6 +13,7 @@ from kspec.spec.graph import Saved
 from kspec.spec.objects import Object
 from kspec.spec.project import Project, confined, resolve
 from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
+from kspec.spec.walk import MAX_STEPS
 
 if TYPE_CHECKING:
     from kspec.spec.graph import Graph
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 WEIGHTS = (".weights.h5", ".keras", ".npz", ".npy")
 
 
+class Other(NamedTuple):
+    """Another spec as a step."""
+
+    graph: Graph
+    weights: str | None
+    """The weights that it names."""
+    steps: int
+    """How many it has, those of the models in it too."""
+
+
 class Surroundings(NamedTuple):
     """What a spec's paths are resolved in: its text, its project, the files on the way to it, and how another spec
     is compiled."""
@@ -30,12 +41,13 @@ class Surroundings(NamedTuple):
     source: Source
     project: Project
     stack: tuple[Path, ...]
-    compile: Callable[[Path, str], tuple[Graph, str | None]]
-    """From a spec's path and its name for messages to its graph and the weights that it names; raises SpecError."""
+    compile: Callable[[Path, str], Other]
+    """From a spec's path and its name for messages; raises SpecError."""
 
 
-def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker) -> tuple[Spec, Expanded]:
-    """The spec and its steps with every path absolute, and every `model: other.yaml` a graph."""
+def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker) -> tuple[Spec, Expanded, int]:
+    """The spec and its steps with every path absolute, and every `model: other.yaml` a graph; how many steps those
+    have."""
     attacher = _Attacher(around, checker)
     steps = expanded.steps
     if any(step.weights is not None or step.operation.__class__ in (Saved, Nested) for step in steps):
@@ -50,13 +62,15 @@ def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker
         update["data"] = attacher.data(spec.data)
     if spec.fit is not None and spec.fit.callbacks:
         update["fit"] = spec.fit.model_copy(update={"callbacks": tuple(map(attacher.callback, spec.fit.callbacks))})
-    return spec.model_copy(update=update), expanded._replace(steps=steps)
+    return spec.model_copy(update=update), expanded._replace(steps=steps), attacher.steps
 
 
 class _Attacher:
     def __init__(self, around: Surroundings, checker: Checker) -> None:
         self.around, self.checker = around, checker
-        self.graphs: dict[tuple[Path, str | None], Any] = {}
+        self.graphs: dict[tuple[Path, str | None], Other | None] = {}
+        self.failed: set[Path] = set()
+        self.steps = 0
 
     def folder(self, route: Route) -> Path:
         """The folder of the file in which a value was written."""
@@ -123,8 +137,15 @@ class _Attacher:
             key = (path, operation.output)
             if key not in self.graphs:
                 self.graphs[key] = self._other(path, step, operation.output)
-            graph, weights = self.graphs[key]
-            if graph is None:
+            other = self.graphs[key]
+            if other is None:
+                return step._replace(operation=UNKNOWN)
+            graph, weights, steps = other
+            self.steps += steps
+            if self.steps > MAX_STEPS:
+                if self.steps - steps <= MAX_STEPS:
+                    message = f"with the models in it the spec has more than {MAX_STEPS:,} steps"
+                    self.checker.wrong("too-many-steps", message, step.route, at="key")
                 return step._replace(operation=UNKNOWN)
             return step._replace(operation=graph, weights=step.weights if step.weights is not None else weights)
         if path.suffix == ".h5":
@@ -137,35 +158,38 @@ class _Attacher:
             return step._replace(operation=UNKNOWN)
         return step._replace(operation=operation._replace(path=str(path)))
 
-    def _other(self, path: Path, step: Step, output: str | None) -> tuple[Graph | None, str | None]:
-        """Another spec's graph, cut at `output`, and the weights that it names."""
+    def _other(self, path: Path, step: Step, output: str | None) -> Other | None:
+        """Another spec, cut at `output`; None, with the problem noted, where it cannot be a step."""
         stack = self.around.stack
         if path in stack:
             names = " → ".join(f"`{file.name}`" for file in (*stack[stack.index(path) :], path))
             self.checker.wrong("extends-cycle", f"these specs contain each other: {names}", step.route)
-            return None, None
+            return None
         shown = str(Path(self.around.source.file_of(step.route).name).parent / str(step.operation.path))  # type: ignore[union-attr]
+        if path in self.failed:
+            return None  # told at its first use
         try:
-            graph, weights = self.around.compile(path, shown)
+            other = self.around.compile(path, shown)
         except SpecError as error:
+            self.failed.add(path)
             note = Note("used here", span=self.around.source.span(step.route, "key"))
             problems = [replace(problem, notes=(*problem.notes, note)) for problem in error.problems]
             self.checker.problems.extend(problems)
-            return None, None
-        if not graph.inputs:
+            return None
+        if not other.graph.inputs:
             message, help = f"`{path.name}` has no `layers`, and is no model", "`import` it, and use a block of it"
             self.checker.wrong("file-format", message, step.route, help)
-            return None, None
+            return None
         if output is not None:
-            cut = graph.cut(output)
+            cut = other.graph.cut(output)
             if cut is None:
-                known = [node.name for node in graph.nodes]
+                known = [node.name for node in other.graph.nodes]
                 help = suggestion(output, known, f"its steps: {listing(known, 8)}")
                 route = (*step.route[:-1], "output")
                 self.checker.wrong("unknown-output", f"`{path.name}` has no step `{output}`", route, help)
-                return None, None
-            graph = cut
-        return graph, weights
+                return None
+            return other._replace(graph=cut)
+        return other
 
 
 def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:

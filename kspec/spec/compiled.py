@@ -44,6 +44,8 @@ class Compiled:
     project: Project
     folders: tuple[Path, ...]
     """Where the spec's custom modules are looked for, before Python's own path."""
+    steps: int = 0
+    """How many there are, those of the specs that are steps too."""
     warnings: tuple[Problem, ...] = ()
     """What is seldom meant, located."""
     problems: tuple[Problem, ...] = ()
@@ -60,6 +62,7 @@ def compile_file(
     stack: tuple[Path, ...] = (),
     without: Sequence[str] = (),
     partly: bool = False,
+    others: Others | None = None,
 ) -> Compiled:
     """A spec's file, all the way to its graph; sections named in `without` are passed over.
 
@@ -76,7 +79,7 @@ def compile_file(
     if without and isinstance(source.data, dict):
         kept = {key: value for key, value in source.data.items() if key not in without}
         source = replace(source, data=kept)
-    return compile_source(with_sets(source, sets), project, (*stack, path), partly=partly)
+    return compile_source(with_sets(source, sets), project, (*stack, path), partly=partly, others=others)
 
 
 def compile_text(
@@ -95,7 +98,13 @@ def compile_text(
     return compile_source(with_sets(source, sets), project, (), partly=partly)
 
 
-def compile_source(source: Source, project: Project, stack: tuple[Path, ...], *, partly: bool) -> Compiled:
+Others = dict[Path, attach.Other | SpecError]
+"""Specs that are steps of others, each compiled once however often it is used."""
+
+
+def compile_source(
+    source: Source, project: Project, stack: tuple[Path, ...], *, partly: bool, others: Others | None = None
+) -> Compiled:
     """Merged data with its places, through the remaining passes."""
     problems: list[Problem] = []
     checker = Checker(Registry(), problems)
@@ -115,8 +124,10 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...], *,
         raise SpecError(dict.fromkeys(located(source, problems)))
     own = {name for name in spec.blocks if source.file_of(("blocks", name)) is source.file}
     expanded = expand(spec, variables, checker, own)
-    around = attach.Surroundings(source, project, stack, partial(_other_graph, project, stack))
-    spec, expanded = attach.files(spec, expanded, around, checker)
+    around = attach.Surroundings(
+        source, project, stack, partial(_other, project, stack, others if others is not None else {})
+    )
+    spec, expanded, inner = attach.files(spec, expanded, around, checker)
     graph = link(spec, expanded, checker)
     if graph is not None:
         attach.check_outputs(spec, graph, checker)
@@ -124,13 +135,23 @@ def compile_source(source: Source, project: Project, stack: tuple[Path, ...], *,
     if graph is None or (found and not partly):
         raise SpecError(found)
     warnings = tuple(dict.fromkeys(located(source, dangling(graph)))) if graph.complete else ()
-    return Compiled(source, spec, variables, registry, expanded, graph, project, folders, warnings, found)
+    return Compiled(
+        source, spec, variables, registry, expanded, graph, project, folders, len(graph.nodes) + inner, warnings, found
+    )
 
 
-def _other_graph(project: Project, stack: tuple[Path, ...], path: Path, name: str) -> tuple[Graph, str | None]:
-    """Another spec's graph, and the weights that it names."""
-    other = compile_file(path, name=name, project=project, stack=stack)
-    return other.graph._replace(source=other.source), other.spec.weights
+def _other(project: Project, stack: tuple[Path, ...], others: Others, path: Path, name: str) -> attach.Other:
+    """Another spec as a step of this one."""
+    if path not in others:
+        try:
+            made = compile_file(path, name=name, project=project, stack=stack, others=others)
+            others[path] = attach.Other(made.graph._replace(source=made.source), made.spec.weights, made.steps)
+        except SpecError as error:
+            others[path] = error
+    found = others[path]
+    if isinstance(found, SpecError):
+        raise found
+    return found
 
 
 _NEEDED = frozenset({"layers", "blocks", "custom", "vars"})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import kspec
 from kspec.diagnostics import FileError, SpecError
 from kspec.spec.project import confined, find_project, resolve
 
@@ -73,3 +74,20 @@ def test_what_lies_inside_is_found(tmp_path: Path) -> None:
     project = find_project(tmp_path)
     assert resolve(project, tmp_path, "data/../link.npz", ()) == tmp_path / "data/x.npz"
     assert confined(project, tmp_path / "data", "not_yet.h5", ()) == tmp_path / "data/not_yet.h5"
+
+
+@pytest.mark.parametrize("leaf", ["  - Dense: 4\n    name: a\n  - Dense: 4\n", "  - Dnse: 4\n    name: a\n"])
+def test_models_in_models_in_models_are_bounded(tmp_path: Path, leaf: str) -> None:
+    """Each of forty specs uses the next one twice: their steps are counted, never made, and each is read once."""
+    (tmp_path / "pyproject.toml").touch()
+    for index in range(40):
+        following = f"model: spec{index + 1}.yaml\n    name:"
+        steps = leaf if index == 39 else f"  - {following} a\n  - {following} b\n    output: a\n"
+        (tmp_path / f"spec{index}.yaml").write_text(f"kspec: 1\ninputs: {{x: 4}}\nlayers:\n{steps}", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        kspec.load(tmp_path / "spec0.yaml")
+    (problem,) = caught.value.problems
+    if "Dnse" in leaf:
+        assert problem.code == "unknown-operation"
+    else:
+        assert problem.message == "with the models in it the spec has more than 200,000 steps"
