@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,42 +13,75 @@ from kspec.cli import options
 from kspec.cli.edge import trace
 from kspec.diagnostics import KspecError, Problem
 
+if TYPE_CHECKING:
+    from kspec.report.formats import Checked
+
+_FORMATS = ("terminal", "concise", "json", "github", "sarif", "junit")
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--fast", is_flag=True, help="Leave shapes out; never imports Keras.")
+@click.option("--strict", is_flag=True, help="Take warnings as errors.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even where there are problems.")
+@click.option("--format", type=click.Choice(_FORMATS), default="terminal", help="How the results are printed.")
 @click.option("--filename", metavar="NAME", default="<stdin>", help="The name of what `-` reads.")
 @options.quiet
 @options.spec_options
 def command(
-    paths: tuple[Path, ...], fast: bool, filename: str, quiet: bool, sets: tuple[str, ...], trust: tuple[str, ...]
+    paths: tuple[Path, ...],
+    fast: bool,
+    strict: bool,
+    exit_zero: bool,
+    format: str,
+    filename: str,
+    quiet: bool,
+    sets: tuple[str, ...],
+    trust: tuple[str, ...],
 ) -> int:
     """Find every mistake in specs: syntax, names, arguments, wiring, and (without --fast) shapes.
 
     PATHS are spec files, folders (every file with a `kspec:` key in them), or `-` for standard input.
     """
     from kspec.cli.reading import load_spec
-    from kspec.report.ansi import terminal_width, wants_colour
-    from kspec.report.problems import ok_line, render
+    from kspec.report.ansi import wants_colour
+    from kspec.report.formats.results import Checked
+    from kspec.report.problems import ok_line
     from kspec.spec.finding import spec_files
 
     problems: list[Problem] = []
+    checked: list[Checked] = []
     status = 0
     colour = wants_colour(sys.stdout)
     for path in spec_files(paths):
+        name = filename if str(path) == "-" else str(path)
         try:
             loaded = load_spec(path, sets, trust, filename, partly=not fast)
-            problems.extend(loaded.warnings)
+            problems.extend(replace(each, severity="error") if strict else each for each in loaded.warnings)
             part = loaded.compiled.spec.is_part
             params = None if fast or part else loaded.plan().params
         except KspecError as error:
             trace()
             problems.extend(error.problems)
             status = max(status, error.status)
+            checked.append(Checked(name))
             continue
-        if not quiet:
-            name, detail = filename if str(path) == "-" else str(path), "a part, without layers" if part else ""
-            click.echo(ok_line(name, params, detail=detail, colour=colour))
-    text = render(problems, colour=colour, width=terminal_width(sys.stdout))
-    click.echo(text, nl=False)
-    return status
+        if strict and loaded.warnings:
+            status = max(status, 1)
+        checked.append(Checked(name, params, "a part, without layers" if part else ""))
+        if format == "terminal" and not quiet and not (strict and loaded.warnings):
+            click.echo(ok_line(name, params, detail=checked[-1].remark, colour=colour))
+    _print(format, checked, problems, colour)
+    return 0 if exit_zero and status == 1 else status
+
+
+def _print(format: str, checked: list[Checked], problems: list[Problem], colour: bool) -> None:
+    if format == "terminal":
+        from kspec.report.ansi import terminal_width
+        from kspec.report.problems import render
+
+        click.echo(render(problems, colour=colour, width=terminal_width(sys.stdout)), nl=False)
+        return
+    from kspec.report.formats import FORMATS, Results
+
+    click.echo(FORMATS[format](Results.of(checked, problems)), nl=False)

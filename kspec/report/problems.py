@@ -12,7 +12,7 @@ from kspec.report.ansi import highlighted, paint
 from kspec.report.cells import escaped, wide
 from kspec.report.excerpt import excerpt
 
-__all__ = ["arranged", "ok_line", "render", "summary_line"]
+__all__ = ["arranged", "file_of", "ok_line", "render", "summary_line"]
 
 
 _MOST = 1000
@@ -32,7 +32,7 @@ def render(problems: Sequence[Problem], *, colour: bool, width: int, summary: bo
     blocks = [_block(problem, colour, max(width, 40)) for problem in ordered[:_MOST]]
     if len(ordered) > _MOST:
         blocks.append(f"… and {len(ordered) - _MOST:,} more")
-    if summary and any(map(_file, ordered)):
+    if summary and any(map(file_of, ordered)):
         blocks.append(summary_line(ordered, colour=colour))
     return "\n\n".join(blocks) + "\n"
 
@@ -60,7 +60,7 @@ def summary_line(problems: Sequence[Problem], *, colour: bool = False) -> str:
         for count, word, style in ((errors, "error", "red"), (warnings, "warning", "yellow"))
         if count
     )
-    files = sorted({_file(problem) for problem in problems} - {""})
+    files = sorted({file_of(problem) for problem in problems} - {""})
     if not files:
         return counts
     return f"{counts} in {escaped(files[0]) if len(files) == 1 else f'{len(files)} files'}"
@@ -81,10 +81,10 @@ def _counted(problem: Problem, others: int) -> Problem:
 
 def _place(problem: Problem) -> tuple[str, int, int]:
     span = problem.span
-    return (_file(problem), span.line, span.column) if span else (_file(problem), 0, 0)
+    return (file_of(problem), span.line, span.column) if span else (file_of(problem), 0, 0)
 
 
-def _file(problem: Problem) -> str:
+def file_of(problem: Problem) -> str:
     """The file of a problem; one below the current folder as a person would type it."""
     if problem.span:
         return problem.span.file
@@ -96,7 +96,7 @@ def _file(problem: Problem) -> str:
 
 def _block(problem: Problem, colour: bool, width: int) -> str:
     severity = "bold red" if problem.severity == "error" else "bold yellow"
-    place = escaped(str(problem.span) if problem.span else _file(problem))
+    place = escaped(str(problem.span) if problem.span else file_of(problem))
     head = f"{paint(place, 'bold', colour)}: " if place else ""
     head += paint(f"{problem.severity}[{escaped(problem.code)}]", severity, colour)
     lines = [f"{head} {highlighted(escaped(problem.message), colour)}"]
@@ -124,7 +124,7 @@ def _placed(note: Note, problem: Problem) -> str:
     """A note with its place: after the name it starts with (`` `image` (line 11) gives …``), else at its end."""
     if note.span is None:
         return note.text
-    same = note.span.file == _file(problem)
+    same = note.span.file == file_of(problem)
     place = f"(line {note.span.line})" if same else f"({escaped(note.span.file)}:{note.span.line})"
     name = re.match(r"`[^`\n]+`(?= )", note.text)
     return f"{name[0]} {place}{note.text[name.end() :]}" if name else f"{note.text} {place}"

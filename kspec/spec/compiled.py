@@ -13,11 +13,12 @@ from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom
-from kspec.spec.dangling import dangling
 from kspec.spec.expand import expand
 from kspec.spec.expressions import NoValue
 from kspec.spec.graph import Graph
 from kspec.spec.link import link
+from kspec.spec.lint import Subject
+from kspec.spec.lint import warnings as lint
 from kspec.spec.merge import compose, load
 from kspec.spec.objects import Checker, Registry
 from kspec.spec.parse import parse
@@ -26,6 +27,7 @@ from kspec.spec.project import Project, find_project
 from kspec.spec.schema import Spec
 from kspec.spec.sections import check_objects
 from kspec.spec.sets import with_sets
+from kspec.spec.silence import audible
 from kspec.spec.source import read
 from kspec.spec.steps import UNKNOWN, Expanded
 from kspec.spec.variables import put_in, resolve_variables
@@ -134,7 +136,8 @@ def compile_source(
     found = tuple(dict.fromkeys(located(source, problems)))
     if graph is None or (found and not partly):
         raise SpecError(found)
-    warnings = tuple(dict.fromkeys(located(source, dangling(graph)))) if graph.complete else ()
+    told = lint(Subject(source, spec, graph)) if not found else []
+    warnings = tuple(audible(dict.fromkeys(located(source, told)), project))
     return Compiled(
         source, spec, variables, registry, expanded, graph, project, folders, len(graph.nodes) + inner, warnings, found
     )

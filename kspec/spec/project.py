@@ -28,7 +28,11 @@ class Project:
 
     def trust(self) -> frozenset[str]:
         """The packages trusted by name; FileError where pyproject.toml cannot be read."""
-        return self.given if self.settings is None else self.given | _configured_trust(self.settings)
+        return self.given if self.settings is None else self.given | _configured(self.settings, "trust")
+
+    def ignored(self) -> frozenset[str]:
+        """Codes of warnings that the project does not want; FileError where pyproject.toml cannot be read."""
+        return frozenset() if self.settings is None else _configured(self.settings, "ignore")
 
     def trusts(self, module: str) -> bool:
         """Whether `module` or a package above it was trusted by name."""
@@ -50,17 +54,21 @@ def find_project(folder: Path, trust: tuple[str, ...] = ()) -> Project:
     return Project(here if folder.is_relative_to(here) else folder, frozenset(trust))
 
 
-def _configured_trust(path: Path) -> frozenset[str]:
+_LISTS = {"trust": "package names", "ignore": "codes of warnings"}
+
+
+def _configured(path: Path, key: str) -> frozenset[str]:
+    """A list of texts in [tool.kspec]."""
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("kspec", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         problem = Problem("file-format", f"pyproject.toml cannot be read: {error}", file=str(path))
         raise FileError(problem) from None
-    trust = settings.get("trust", [])
-    if not (isinstance(trust, list) and all(isinstance(name, str) for name in trust)):
-        message = "`trust` in [tool.kspec] is a list of package names"
+    found = settings.get(key, [])
+    if not (isinstance(found, list) and all(isinstance(name, str) for name in found)):
+        message = f"`{key}` in [tool.kspec] is a list of {_LISTS[key]}"
         raise FileError(Problem("wrong-type", message, file=str(path)))
-    return frozenset(trust)
+    return frozenset(found)
 
 
 def resolve(project: Project, folder: Path, text: object, route: Route, *, exists: bool = True) -> Path:

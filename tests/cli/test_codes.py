@@ -97,6 +97,11 @@ def data_missing() -> list[str]:
     return ["fit", "small.yaml"]
 
 
+def no_validation() -> list[str]:
+    Path("small.yaml").write_text(SPEC.replace("epochs: 1", "epochs: 1, callbacks: [EarlyStopping]"), encoding="utf-8")
+    return ["check", "small.yaml", "--set", "data={train: data.npz}"]
+
+
 def data_nan() -> list[str]:
     data(x=np.where(X > 2, np.nan, X))
     return fit()
@@ -192,6 +197,7 @@ CASES: dict[str, Callable[[], list[str]]] = {
     "data-token": data_token,
     "file-write": file_write,
     "missing-extra": missing_extra,
+    "no-validation": no_validation,
     "no-example": no_example,
     "output-format": output_format,
     "run-exists": run_exists,
@@ -225,7 +231,7 @@ def test_code(code: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delitem(sys.modules, "mine", raising=False)
     outcome = run_kspec(*CASES[code]())
     text = outcome.text.replace(str(project), "FOLDER")
-    assert f"error[{code}]" in text
+    assert f"[{code}]" in text
     assert outcome.status != 70
     check_golden(GOLDEN / f"{code}.txt", text)
 

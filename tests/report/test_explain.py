@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,11 @@ def test_a_wrong_code_names_the_nearest() -> None:
 # Their cause is a whole build, data, another file, or more than fits on a page.
 ELSEWHERE = {
     *("cannot-adapt", "compile-missing", "data-match", "expect", "file-missing", "file-outside-root", "import"),
-    *("model-file", "shape", "spec-version", "untrusted-code", "weights", "custom-code", "unused"),
+    *("model-file", "shape", "spec-version", "untrusted-code", "weights", "custom-code"),
+}
+WARNINGS = {
+    *("decay-steps", "frozen-batchnorm", "loss-mismatch", "no-validation", "silence-reason", "sixteen-bits"),
+    *("unknown-monitor", "untrained-output", "unused"),
 }
 
 
@@ -79,7 +84,7 @@ WITH = {
 }
 
 
-@pytest.mark.parametrize("code", [code for code in codes() if code not in ELSEWHERE and whole_specs(code)])
+@pytest.mark.parametrize("code", [code for code in codes() if code not in ELSEWHERE | WARNINGS and whole_specs(code)])
 def test_the_examples_do_what_they_say(code: str) -> None:
     """The first spec causes the problem and no other, the others have none."""
     from kspec import api
@@ -90,6 +95,19 @@ def test_the_examples_do_what_they_say(code: str) -> None:
     assert {problem.code for problem in caught.value.problems} - WITH.get(code, set()) == {code}
     for text in mended:
         api.loads(text)
+
+
+@pytest.mark.parametrize("code", sorted(WARNINGS))
+def test_the_examples_of_warnings_do_what_they_say(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kspec import api
+
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("x.npz", "w") as archive:  # data without a part to validate on
+        archive.writestr("x.npy", b"")
+    cause, *mended = whole_specs(code)
+    assert {problem.code for problem in api.loads(cause).warnings} == {code}
+    for text in mended:
+        assert api.loads(text).warnings == ()
 
 
 class Terminal(io.StringIO):

@@ -79,7 +79,8 @@ def test_every_code_has_a_case() -> None:
     """Every problem code has a golden case, here or among those of data, files and runs."""
     from kspec.report.explain import codes
 
-    shown = "".join(path.read_text(encoding="utf-8") for path in (HERE / "invalid").glob("*.txt"))
+    files = [*(HERE / "invalid").glob("*.txt"), *(HERE / "warned").glob("*.txt")]
+    shown = "".join(path.read_text(encoding="utf-8") for path in files)
     elsewhere = {*test_codes.CASES, test_codes.ENVIRONMENT}
     assert not [code for code in codes() if code not in elsewhere and f"[{code}]" not in shown]
     assert elsewhere <= set(codes())

@@ -190,7 +190,7 @@ def test_tokens_beyond_an_embedding_nested_and_shared_ones_too() -> None:
 def test_tokens_behind_what_only_moves_them() -> None:
     given = keras.Input((2, 3), dtype="int32", name="words")
     first, last = layers.Flatten()(given)[:, :3], layers.Reshape((6,))(given)[:, 5:]
-    encoded = layers.CategoryEncoding(num_tokens=4, output_mode="multi_hot")(first)
+    encoded = layers.CategoryEncoding(num_tokens=4, output_mode="multi_hot", name="encoded")(first)
     model = keras.Model(given, [encoded, layers.Embedding(9, 2, name="table")(last)])
     good = np.tile(np.array([[0, 1, 3], [50, -1, 8]]), (20, 1, 1))  # what no layer looks up may be anything
     interface = interface_of(model)
@@ -198,7 +198,7 @@ def test_tokens_behind_what_only_moves_them() -> None:
     with pytest.raises(FileError) as caught:
         check(matched({"words": spoilt(spoilt(good, (3, 0, 1), 4), (5, 1, 2), -1)}), model, interface)
     assert sorted(problem.message for problem in caught.value.problems) == [
-        "[3, 1] of what reaches `category_encoding` is 4: `category_encoding` has the tokens 0 to 3",
+        "[3, 1] of what reaches `encoded` is 4: `encoded` has the tokens 0 to 3",
         "[5, 0] of what reaches `table` is -1: `table` has the tokens 0 to 8",
     ]
     assert "num_tokens: 5" in "".join(problem.help for problem in caught.value.problems)
