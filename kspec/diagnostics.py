@@ -98,7 +98,7 @@ class TrainingError(KspecError):
 def nearest(word: object, words: Iterable[str]) -> str:
     """The valid word closest to `word`, or an empty string where none is close."""
     text = str(word)
-    folded = {w.casefold().replace("_", ""): w for w in words}
+    folded = {str(w).casefold().replace("_", ""): w for w in words}
     close = difflib.get_close_matches(text.casefold().replace("_", ""), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else ""
 

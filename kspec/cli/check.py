@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kspec.cli import options
-from kspec.cli.edge import trace
+from kspec.cli.edge import defect, trace
 from kspec.diagnostics import KspecError, Problem
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def command(
             problems.extend(error.problems)
             status = max(status, error.status)
             checked.append(Checked(name))
+            continue
+        except Exception as error:  # a defect in one file hides nothing of the others
+            status = max(status, defect(error, name))
             continue
         if strict and loaded.warnings:
             status = max(status, 1)

@@ -55,7 +55,7 @@ def guarded(command: click.Command) -> int:
         return 0
     except OSError as error:
         if error.errno not in _NO_ROOM:
-            return _defect(error)
+            return defect(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to write when Python ends
         message = f"cannot write the output: {(error.strerror or str(error)).lower()}"
         say((Problem("file-write", message, help="make room, or write elsewhere"),))
@@ -65,7 +65,7 @@ def guarded(command: click.Command) -> int:
         say((Problem("too-large", "out of memory", help="make the model or the data smaller"),))
         return 3
     except Exception as error:
-        return _defect(error)
+        return defect(error)
 
 
 def send_again(dropped: sys.UnraisableHookArgs) -> None:
@@ -86,11 +86,12 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-def _defect(error: Exception) -> int:
+def defect(error: Exception, file: str = "") -> int:
     """A defect of ours: said in a line, the rest for those who ask."""
     trace()
     first = (str(error).strip().splitlines() or [""])[0][:300]
-    print(f"kspec: a defect of kspec itself: {type(error).__name__}: {first}", file=sys.stderr)
+    place = f"{file}: " if file else ""
+    print(f"kspec: {place}a defect of kspec itself: {type(error).__name__}: {first}", file=sys.stderr)
     print("kspec: please report it, with what `--traceback` prints", file=sys.stderr)
     return DEFECT
 

@@ -297,6 +297,8 @@ class Walk:
         if value is None:
             self.problems.append(self._no_output(ref, made, (*node.route[:-1], "from"), node.uses))
         elif isinstance(value, (list, tuple, dict)):
+            if len(value) == 1 and not _takes_list(operation):
+                return next(iter(value.values() if isinstance(value, dict) else value))
             if not _takes_list(operation):
                 message = f"`{ref.name}` gives {len(value)} tensors, and one is taken here"
                 help = f"pick one, such as `from: {ref.name}.0`"

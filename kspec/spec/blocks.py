@@ -34,6 +34,8 @@ def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
         help = f"name the use, as in `name: x`, and take `x.output` by the names of `outputs` in `{block}`"
         walk.wrong("wrong-type", "`name` is one text beside a block", here.beside("name"), context, help)
     name = walk.name(words, block, here)
+    if name in walk.tally.doubled:
+        return UNKNOWN
     body = _body(block, walk)
     variables = _variables(block, value, here, walk) if body is not None else None
     if body is None or variables is None:
@@ -153,7 +155,7 @@ def _body(block: str, walk: Walk) -> dict[str, Any] | None:
         if "layers" in body:
             help = "begin each step with `- `"
             walk.once("wrong-type", f"`layers` is a list, not {shown(body['layers'])}", (*base, "layers"), help, "key")
-        else:
+        elif not any(key not in KEYS and nearest(key, ["layers"]) for key in body):
             walk.once("missing-key", f"the block `{block}` has no `layers`", base, "add `layers:`", "key")
         return None
     return body
@@ -164,6 +166,14 @@ def _own(block: str, walk: Walk) -> dict[str, Any] | None:
     defaults = walk.blocks[block].get("vars") or {}
     if not isinstance(defaults, dict):
         walk.once("wrong-type", f"`vars` is a mapping, not {shown(defaults)}", ("blocks", block, "vars"))
+        return None
+    if any(nearest(key, ["vars"]) and key not in KEYS for key in walk.blocks[block]):
+        return None  # misspelt, and reported
+    wrong = [key for key in defaults if not isinstance(key, str)]
+    for key in wrong:
+        help = "a name has letters, digits and `_`"
+        walk.once("wrong-value", f"`{key}` cannot be a variable's name", ("blocks", block, "vars", key), help, "key")
+    if wrong:
         return None
     return defaults
 

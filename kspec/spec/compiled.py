@@ -131,6 +131,8 @@ def compile_source(
     )
     spec, expanded, inner = attach.files(spec, expanded, around, checker)
     graph = link(spec, expanded, checker)
+    if graph is not None and "outputs" in broken:
+        graph = graph._replace(outputs=None, complete=False)
     if graph is not None:
         attach.check_outputs(spec, graph, checker)
     found = tuple(dict.fromkeys(located(source, problems)))
@@ -157,7 +159,8 @@ def _other(project: Project, stack: tuple[Path, ...], others: Others, path: Path
     return found
 
 
-_NEEDED = frozenset({"layers", "blocks", "custom", "vars"})
+_NEEDED = frozenset({"layers", "blocks", "custom", "vars", "import", "extends"})
+_IN_PARTS = frozenset({"inputs", "compile", "fit", "data", "expect"})
 _LATER = frozenset({"layers", "blocks", "vars", "extends", "import", "kspec"})
 
 
@@ -172,7 +175,9 @@ def filled(data: Any, checker: Checker, broken: set[str]) -> tuple[Any, Mapping[
         variables = resolve_variables(given, set(), {}, ("vars",), checker)
     result = {}
     for key, value in data.items():
-        if key not in _LATER:
+        if key in _IN_PARTS and isinstance(value, dict) and not any("$" in str(name) for name in value):
+            value = _parts(key, value, variables, checker)
+        elif key not in _LATER:
             value = put_in(value, (key,), variables, checker)
         if value is UNKNOWN:
             broken.add(str(key))
@@ -181,6 +186,14 @@ def filled(data: Any, checker: Checker, broken: set[str]) -> tuple[Any, Mapping[
     if isinstance(given, dict):
         result["vars"] = {name: None if isinstance(value, NoValue) else value for name, value in variables.items()}
     return result, variables
+
+
+def _parts(section: str, value: dict[Any, Any], variables: Mapping[str, Any], checker: Checker) -> dict[Any, Any]:
+    """A section with variables put in, without what fails; an input that fails keeps its name."""
+    parts = {name: put_in(item, (section, name), variables, checker) for name, item in value.items()}
+    if section == "inputs":
+        return {name: {} if item is UNKNOWN else item for name, item in parts.items()}
+    return {name: item for name, item in parts.items() if item is not UNKNOWN}
 
 
 def _unreadable(name: str, error: Exception) -> Exception:

@@ -49,7 +49,17 @@ def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker, own: Cont
     except TooMany:
         complete = False
     tally = walk.tally
-    return Expanded(tuple(walk.steps), walk.aliases, last, tally.left_out, tuple(unused), complete, tally.named)
+    return Expanded(
+        tuple(walk.steps),
+        walk.aliases,
+        last,
+        tally.left_out,
+        tuple(unused),
+        complete,
+        tally.named,
+        tally.unsure,
+        frozenset(tally.doubled),
+    )
 
 
 def _rightly_named(blocks: Mapping[str, Any], checker: Checker) -> Mapping[str, Any]:
@@ -94,7 +104,7 @@ class _Expansion(Walk):
         self.count(route, context)
         form = stepform.read(item, route, self, context)
         if form is None:
-            return self.lost(item, route, context) if isinstance(item, dict) else UNKNOWN
+            return self.lost(item if isinstance(item, dict) else {}, route, context)
         key, value, given, sure = form
         words: dict[str, Any] | None = given
         if given:
@@ -127,6 +137,8 @@ class _Expansion(Walk):
         operation = self._operation(key, value, here)
         if operation is not None:
             words = self._own_words(operation, words, here)
+        if operation is None and "name" not in words and self._is_unknown(key):
+            self.tally.unsure = True
         name = self.name(words, key.rsplit(".", 1)[-1], here)
         outputs = self.outputs(words, name, here)
         if operation is None and "from" not in words:
@@ -136,6 +148,10 @@ class _Expansion(Walk):
         made = forms.shared(operation if operation is not None and here.sure else UNKNOWN, name, context)
         self.steps.append(forms.step(name, made, wires, words, here, outputs))
         return tensors(name, outputs)
+
+    def _is_unknown(self, key: str) -> bool:
+        """Whether an operation is nothing, so that nothing is known of the name it would have had."""
+        return self.checker.registry.find("ops" if key.startswith("ops.") else "layers", key) is None
 
     def _operation(self, key: str, value: Any, here: Here) -> Object | None:
         """The checked Object of an operation; None, with problems noted, where it is wrong."""

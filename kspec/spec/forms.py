@@ -105,7 +105,7 @@ def _copies(value: Any, here: Here, walk: Walk) -> tuple[str | None, Sequence[An
         return None, None
     items = _walked(walk.filled(value, here.route, here.context), variable, here, walk)
     if items is _ONE:
-        walk.tally.named = False
+        walk.tally.unsure = True
     return variable, items
 
 
@@ -150,12 +150,12 @@ def parallel(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> An
             message = "`parallel` has no chains"
         walk.wrong("wrong-type", message, here.route, here.context, help)
         return None
-    ends = []
+    ends: list[Any] = []
     for key, branch in value.items() if isinstance(value, dict) else enumerate(value):
         end = walk.branch(branch, (*here.route, key), begin, inner)
         if isinstance(value, dict):
             walk.alias(str(key), end, (*here.route, key), here.context, "key")
-        ends.append(end)
+        ends += end if isinstance(end, list) else [end]
     if "merge" not in words:
         return _named(words, ends, here, walk)
     return _merged(words, None, ends, here, walk)

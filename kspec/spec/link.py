@@ -6,15 +6,18 @@ made before it is used.
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kspec import catalog
 from kspec.diagnostics import Note, Problem, Route, listing, suggestion
 from kspec.spec.calling import Caller
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref, Saved, indexed
 from kspec.spec.order import ordered
 from kspec.spec.steps import UNKNOWN, Expanded, Nested, Shared, Step, Unknown
-from kspec.spec.walk import MAX_PROBLEMS
+from kspec.spec.walk import MAX_PROBLEMS, snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +74,8 @@ def _outputs(spec: Spec, expanded: Expanded, linker: _Linker) -> Any:
     wanted: Any = spec.outputs
     if wanted is None:
         if not expanded.steps and not linker.checker.problems:
-            linker.wrong("missing-key", "every step is left out by its `when`", ("layers",), "", "key")
+            message = "no step is left: each has a `when` that is false, or is in a `repeat: 0`"
+            linker.wrong("missing-key", message, ("layers",), "", "key")
             return None
         return linker.final(expanded.last, ("layers",))
     if isinstance(wanted, str):
@@ -100,6 +104,23 @@ def _collected(found: list[tuple[str, Any]], linker: _Linker, named: bool) -> An
     return found
 
 
+def _is_known(step: Step | None) -> bool:
+    """Whether what a step gives is known; None is an input."""
+    return step is None or not (step.operation.__class__ is Unknown or step.wires.__class__ is Unknown)
+
+
+@functools.cache
+def _automatic_names() -> frozenset[str]:
+    """Keras's names for unnamed layers and functions."""
+    names = (*catalog.names("layers"), *(name.rpartition(".")[2] for name in catalog.names("ops")))
+    return frozenset(map(snake_case, names))
+
+
+def _flat(refs: list[Any]) -> list[Ref]:
+    """The tensors of a list in which one may be several."""
+    return [each for ref in refs for each in (_flat(ref) if isinstance(ref, list) else [ref])]
+
+
 class _Linker:
     """Resolves names of one graph."""
 
@@ -113,6 +134,8 @@ class _Linker:
         self.named: dict[Ref, str] = {}
         """Tensors that a list in `name` names."""
         self.caller = Caller(checker)
+        self.following: set[str] = set()
+        """Other names for tensors that are being followed."""
         self.told = 0
 
     # -- nodes -------------------------------------------------------------------------------------------------
@@ -209,7 +232,10 @@ class _Linker:
         if isinstance(wires, Ref):
             return self.ref(wires, route, step.scope, step.uses)
         if isinstance(wires, list):
-            items = [self._resolve(item, step, (*route, index)) for index, item in enumerate(wires)]
+            items: list[Any] = []
+            for index, item in enumerate(wires):
+                found = self._resolve(item, step, (*route, index))
+                items += found if isinstance(item, Ref) and isinstance(found, list) else [found]
             return None if any(item is None for item in items) else items
         if isinstance(wires, dict):
             named = {key: self._resolve(item, step, (*route, key)) for key, item in wires.items()}
@@ -221,17 +247,31 @@ class _Linker:
         if not isinstance(ref, Ref):
             return self._resolved_alias(ref, route, scope, uses)
         name, index = ref
+        if name in self.expanded.doubled:
+            return None
         if name in self.names:
-            return ref
+            return ref if _is_known(self.names[name]) else None
         if name in self.aliases:
-            found = self._resolved_alias(self.aliases[name], route, scope, uses)
+            found = self._followed(name, route, scope, uses)
             return self._item(found, index, name, route, uses) if index is not None else found
         head, place = indexed(name)
         if self.names.get(head) is not None:
-            return Ref(head, place)
+            return Ref(head, place) if _is_known(self.names[head]) and head not in self.expanded.doubled else None
         if head in self.aliases:
-            return self._item(self._resolved_alias(self.aliases[head], route, scope, uses), place, head, route, uses)
+            return self._item(self._followed(head, route, scope, uses), place, head, route, uses)
         return self._of_model(name, route, scope, uses)
+
+    def _followed(self, name: str, route: Route, scope: str, uses: tuple[Route, ...]) -> Any:
+        """What another name for a tensor stands for."""
+        if name in self.following:
+            message = f"`{name}` is what it is made of"
+            help = "a model has no circles: take the tensor from an earlier step"
+            self.checker.problems.append(Problem("cycle", message, route, help, uses=uses))
+            return None
+        self.following.add(name)
+        found = self._resolved_alias(self.aliases[name], route, scope, uses)
+        self.following.discard(name)
+        return found
 
     def _of_model(self, name: str, route: Route, scope: str, uses: tuple[Route, ...]) -> Ref | None:
         """An output of a model that is a step, by its name in that model: `encoder.digit`.
@@ -241,6 +281,8 @@ class _Linker:
         head, _, output = name.rpartition(".")
         step = self.names.get(head)
         operation = step.operation if step is not None else None
+        if isinstance(operation, Unknown) or head in self.expanded.doubled:
+            return None
         if isinstance(operation, Shared) and step is not None:
             owner = self._owner(step)
             operation = owner.operation if owner is not None else None
@@ -299,17 +341,23 @@ class _Linker:
 
     def _may_be(self, name: str) -> bool:
         """Whether an unknown name may be right all the same, because something that is wrong would give it."""
-        if not self.expanded.named or not self.inputs:
+        if not self.expanded.named or not self.inputs or (self.expanded.unsure and self._is_automatic(name)):
             return True
         heads = [name[:index] for index, char in enumerate(name) if char == "."][:8]
         return any(self.aliases.get(head) is UNKNOWN for head in heads)
+
+    def _is_automatic(self, name: str) -> bool:
+        """Whether a name may be one that an unnamed step gets by itself, or that of an output of such a step."""
+        local = re.sub(r"(_[0-9]+)?(\.[^.]*)?\Z", "", name.rpartition("/")[2])
+        return any(part in _automatic_names() for part in (local, local.rpartition(".")[2])) or local in self.names
 
     def _nearest(self, name: str, scope: str) -> str:
         """Help for an unknown name; of many such names, only for the first ones, as looking takes its time."""
         self.told += 1
         if self.told > 20:
             return ""
-        known = [n[len(scope) :] for n in (*self.names, *self.aliases) if n.startswith(scope)]
+        names = [name for name, step in self.names.items() if _is_known(step)]
+        known = [n[len(scope) :] for n in (*names, *self.aliases) if n.startswith(scope)]
         return suggestion(name, known[:MAX_CANDIDATES], f"names here: {listing(known, 8)}" if known else "")
 
     # -- outputs and order -------------------------------------------------------------------------------------
@@ -335,7 +383,7 @@ class _Linker:
         """The tensor (or tensors) that a chain ends with."""
         found = self._resolved_alias(last, route, "", ())
         if isinstance(found, list):
-            return {self._shown(ref): ref for ref in found}
+            return {self._shown(ref): ref for ref in _flat(found)}
         return found
 
     def _shown(self, ref: Ref) -> str:

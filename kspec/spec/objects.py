@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kspec import catalog
-from kspec.diagnostics import Problem, Route, listing, suggestion
+from kspec.diagnostics import Problem, Route, listing, nearest, suggestion
 from kspec.spec import advice, python
 from kspec.spec.values import MAX_SIZE, expected, fits, instead, items_fit, one, oversized, shown, singular, spaced
 
@@ -23,8 +23,10 @@ _NAMED = frozenset({"activations", "initializers", "regularizers", "constraints"
 """Kinds whose bare identifiers (`relu`, `adam`) Keras takes as they are."""
 
 
-_LAYERS_TOO = frozenset({"ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"})
-"""Layers that are an activation, with arguments: https://keras.io/api/layers/activation_layers/."""
+_LAYERS_TOO = frozenset({"ReLU", "LeakyReLU", "ELU", "Softmax"})
+"""Layers that are an activation, with arguments: https://keras.io/api/layers/activation_layers/.
+
+PReLU is none of them: it has weights, which Keras would make at the first batch only."""
 
 
 class Object(NamedTuple):
@@ -188,6 +190,9 @@ class Checker:
                     "wrong-type", f"{found.entry.name}'s arguments are a mapping, not a list", route, _braces(value)
                 )
                 return None
+        if not found.first and kind == "activations":
+            self._no_arguments(found.entry.name, route)
+            return None
         if not found.first:
             self.wrong("wrong-value", f"{found.entry.name} takes no value", route, f"write `{found.entry.name}` alone")
             return None
@@ -283,6 +288,10 @@ class Checker:
     def unknown(self, kind: str, name: str, route: Route, at: Any) -> None:
         """A name that is none of its kind's: the one that is meant, or where it does belong."""
         help = advice.for_object(kind, name, self.registry.custom)
+        if kind == "activations" and name[:1].isupper():
+            layer = nearest(name, _LAYERS_TOO) if at == "key" else ""  # with arguments
+            help = f"did you mean `{layer}`?" if layer else help
+            help = "it has weights: let it be a step of its own" if name == "PReLU" else help
         self.wrong("unknown-object", f"there is no {singular(kind)} `{name}`", route, help, at)
 
 

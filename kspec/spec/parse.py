@@ -37,6 +37,7 @@ def parse(data: Any, problems: list[Problem], broken: set[str]) -> Spec | None:
             details = error.errors(include_url=False)
             if attempt == 1:
                 problems.extend(dict.fromkeys(_problem(detail, data) for detail in details))
+                broken.update(_misspelt(details, data))
                 data = _pruned(data, details, broken)
             else:
                 broken.update(str(detail["loc"][0]).removesuffix("_") for detail in details)
@@ -79,6 +80,14 @@ def _pruned(data: dict[Any, Any], details: list[Any], broken: set[str]) -> dict[
         else:
             broken.add(str(section).removesuffix("_"))
     return pruned
+
+
+def _misspelt(details: list[Any], data: dict[Any, Any]) -> set[str]:
+    """Sections that are there under a misspelt name."""
+    strange = [
+        str(detail["loc"][0]) for detail in details if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1
+    ]
+    return {meant for key in strange if (meant := nearest(key, _fields(()))) and meant not in data}
 
 
 def _unknown(name: Any) -> tuple[str, Any]:
@@ -126,6 +135,8 @@ def _problem(detail: Any, data: Any) -> Problem:
         return _one_of_several(several, data)
     route = _route(location, data)
     name = str(route[-1]) if route else "the spec"
+    if len(route) > 1 and isinstance(route[-1], int):
+        name = f"{route[-2]}[{route[-1]}]"
     apart = spaced(name if kind == "extra_forbidden" and value is None else value if kind == "model_type" else None)
     if apart and (kind == "model_type" or apart.partition(":")[0] in _fields(route[:-1])):
         message, help = "a space is missing after the colon", f"write `{apart}`"

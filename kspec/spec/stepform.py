@@ -68,6 +68,11 @@ def read(item: Any, route: Route, walk: Walk, context: Context) -> Form | None:
     if key in _OWNERS and not _is_operation(key, walk):
         walk.wrong("misplaced-word", f"`{key}` is no operation", (*route, key), context, _belongs(key), "key")
         return None
+    if not _is_operation(key, walk) and key not in BESIDE and nearest(key, BESIDE) and walk.tally.modules:
+        message = f"there is no layer, function or block `{key}`"
+        walk.wrong("unknown-operation", message, (*route, key), context, suggestion(key, BESIDE), "key")
+        walk.tally.named = False  # a form may give many names
+        return None
     words = _beside(key, item, route, walk, context)
     if key in BESIDE and any(each not in WORDS and each not in BESIDE[key] for each in item if each != key):
         return None  # what the form seems to lack may be misspelled there
@@ -144,6 +149,8 @@ def _beside(operation: str, item: dict[Any, Any], route: Route, walk: Walk, cont
             walk.wrong(code, message, (*route, key), context, help, "key")
             if nearest(key, ["from"]) or key in _FROM:
                 words.setdefault("from", UNKNOWN)
+            if nearest(key, ["name"]) and "name" not in item:
+                words["name"] = value
     return words
 
 

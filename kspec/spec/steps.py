@@ -61,6 +61,10 @@ class Expanded(NamedTuple):
     """Whether every step was reached."""
     named: bool = True
     """Whether every name is known: with a wrong one, names that seem unknown may be right."""
+    unsure: bool = False
+    """Whether an unnamed step is wrong, so that automatic names may be others than are meant."""
+    doubled: frozenset[str] = frozenset()
+    """Names that are given twice, so that it is not known what they mean."""
 
 
 class Unknown(NamedTuple):

@@ -87,6 +87,10 @@ class Tally:
         """Names of steps that their `when` leaves out."""
         self.named = True
         """Whether every name is known."""
+        self.unsure = False
+        """Whether an unnamed step is wrong, so that automatic names may be others than are meant."""
+        self.doubled: set[str] = set()
+        """Names that are given twice."""
         self.numbered: frozenset[str] = frozenset()
         """Inputs whose names are numbers, which is wrong."""
         self.modules = True
@@ -207,6 +211,8 @@ class Walk:
         for name in given if isinstance(given, list) else [given]:
             if isinstance(name, str):
                 self.lost_name(name, route, context)
+            else:
+                self.tally.unsure = True
         return UNKNOWN
 
     def lost_name(self, name: str, route: Route, context: Context) -> None:
@@ -227,6 +233,7 @@ class Walk:
             return False
         taken = context.scope.taken
         if full in taken:
+            self.tally.doubled.add(full)
             self._duplicate(full, place, taken[full], context, at)
             return False
         taken[full] = route
@@ -242,6 +249,11 @@ class Walk:
         problem = Problem("duplicate-name", message, place, help, at, notes, () if same else context.uses)
         if problem not in self.checker.problems[-3:]:
             self.checker.problems.append(problem)
+
+    def _is_counted(self, name: str, scope: Scope) -> bool:
+        """Whether a name is one that a step got by counting, which an unnamed step that is wrong would have changed."""
+        full = scope.prefix + name
+        return name not in scope.reserved and full in scope.taken and _base(name) in scope.counts
 
     # -- wiring ------------------------------------------------------------------------------------------------
 
@@ -278,6 +290,8 @@ class Walk:
                 return self._previous(here, route)
             if value == "input" and here.start is not None:
                 return here.start
+            if self.tally.unsure and self._is_counted(value, here.context.scope):
+                return UNKNOWN
             return Ref(here.context.scope.prefix + value)
         if isinstance(value, list):
             return [self._wire(item, here, (*route, index), True) for index, item in enumerate(value)]
@@ -288,6 +302,10 @@ class Walk:
         help = "a name, a list of names, or a mapping from call arguments to names"
         self.wrong("wrong-type", f"`from` cannot be {shown(value)}", route, here.context, help)
         return UNKNOWN
+
+
+def _base(name: str) -> str:
+    return re.sub(r"_[0-9]+\Z", "", name)
 
 
 def tensors(name: str, outputs: tuple[str, ...]) -> Any:

@@ -390,3 +390,19 @@ def test_a_plain_terminal_is_served(project: Path) -> None:
     done = subprocess.run(command, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert b"67 parameters" in done.stdout
+
+
+def test_a_defect_in_one_file_hides_nothing_of_the_others(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kspec.spec import expand
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    Path("one.yaml").write_text(SPEC.replace("Dense: {units: $width", "Dense: {unit: $width"), encoding="utf-8")
+    Path("two.yaml").write_text(SPEC.replace("  - Dense", "  - reuse: a\n  - Dense", 1), encoding="utf-8")
+    monkeypatch.setitem(expand.FORMS, "reuse", broken)
+    outcome = run_kspec("check", "two.yaml", "one.yaml", "small.yaml", "--fast")
+    assert outcome.status == 70
+    assert "two.yaml: a defect of kspec itself: ZeroDivisionError: ours" in outcome.err
+    assert "ok: small.yaml" in outcome.out
+    assert "error[unknown-argument]" in outcome.out

@@ -6,6 +6,7 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions#s
 from __future__ import annotations
 
 from kspec.diagnostics import Problem
+from kspec.report.cells import escaped
 from kspec.report.formats.results import Results
 from kspec.report.problems import file_of
 
@@ -29,8 +30,9 @@ def _command(problem: Problem) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    shown = "\n".join(map(escaped, text.split("\n")))
+    return shown.replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(text.replace("\n", " ")).replace(":", "%3A").replace(",", "%2C")
