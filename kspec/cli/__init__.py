@@ -20,6 +20,10 @@ COMMANDS = {
     "evaluate": ("kspec.cli.evaluate", "Measure a trained model on data."),
     "predict": ("kspec.cli.predict", "Write a trained model's predictions for data."),
     "init": ("kspec.cli.init", "Start a spec from data, or from the gallery."),
+    "layers": (
+        "kspec.cli.layers",
+        "Show what Keras offers: layers, functions, optimizers, and how a spec writes them.",
+    ),
     "explain": ("kspec.cli.explain", "Explain a problem's code."),
 }
 

@@ -155,15 +155,14 @@ class Walk:
         if outputs is None:
             return None
         fed = inputs[0] if len(inputs) == 1 else inputs
-        if cls is None:
-            return self.keras.Model(fed, outputs, name=graph.name)
         try:
-            return cls(fed, outputs, name=graph.name)
+            return (cls or self.keras.Model)(fed, outputs, name=graph.name)
         except MemoryError:
             raise
         except Exception as error:  # a person's own constructor may raise anything at all
-            message = f"{cls.__name__} cannot be made: {type(error).__name__}: {errors.cleaned(error)}"
-            self.problems.append(Problem("custom-code", message, ("class",)))
+            name, code, route = (cls.__name__, "custom-code", "class") if cls else ("the model", "wiring", "layers")
+            message = f"{name} cannot be made: {type(error).__name__}: {errors.cleaned(error)}"
+            self.problems.append(Problem(code, message, (route,), at="key"))
             return None
 
     # -- inputs and outputs ------------------------------------------------------------------------------------

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from kspec import catalog
-
-from .layer_calls import ARGUMENTS, INPUTS
-from .op_calls import PARAMETERS, TENSORS
+from kspec.catalog.samples.layers import ARGUMENTS, INPUTS
+from kspec.catalog.samples.ops import PARAMETERS, TENSORS
 
 
 def symbol(keras: ModuleType, path: str) -> Any:
@@ -28,11 +27,11 @@ def layer(keras: ModuleType, name: str, /, **changed: Any) -> Any:
     return getattr(keras.layers, name)(**{**arguments, **changed})
 
 
-def call_layer(keras: ModuleType, made: Any, name: str, real: bool = False) -> Any:
+def call_layer(keras: ModuleType, made: Any, name: str, real: bool = False, **more: Any) -> Any:
     """Calls a layer on its inputs; the first goes by position, for Keras's image layers take it no other way."""
     inputs = INPUTS.get(name, {"inputs": (2, 8)})
     first, *rest = (_tensors(shape, _random if real else keras.KerasTensor) for shape in inputs.values())
-    return made(first, **dict(zip(list(inputs)[1:], rest, strict=True)))
+    return made(first, **dict(zip(list(inputs)[1:], rest, strict=True)), **more)
 
 
 def call_operation(

@@ -8,9 +8,9 @@ from types import ModuleType
 import pytest
 
 from kspec import catalog
+from kspec.catalog.samples.layers import ARGUMENTS
 
 from . import made
-from .layer_calls import ARGUMENTS
 
 LAYERS = [name for name, entry in catalog.entries("layers").items() if not entry.jax]
 CHOICES = [

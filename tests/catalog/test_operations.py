@@ -11,7 +11,18 @@ import pytest
 from kspec import catalog
 
 from . import made
-from .op_calls import UNUSABLE
+
+UNUSABLE = {
+    "bincount": "(?s).*",
+    "conv_transpose": "lower",
+    "histogram": "histogram",
+    "image.elastic_transform": "(?s).*",
+    "nonzero": "(?s).*",
+    "bartlett": "symbolic",
+    "kaiser": "symbolic",
+    "convert_to_numpy": "symbolic",
+}
+"""Functions that fail on JAX in a compiled model, and what the error says."""
 
 OPERATIONS = [name for name, entry in catalog.entries("ops").items() if not entry.jax]
 CHOICES = [

@@ -28,7 +28,7 @@ _OPS = {
     ),
     **dict.fromkeys(
         (
-            *("arange", "bartlett", "blackman", "empty", "eye", "hamming", "hanning", "identity", "kaiser"),
+            *("arange", "bartlett", "blackman", "empty", "eye", "full", "hamming", "hanning", "identity", "kaiser"),
             *("ones", "tri", "zeros"),
         ),
         _CONSTANT,
@@ -65,6 +65,8 @@ REASONS: dict[str, dict[str, str]] = {
         "HashedCrossing": _STRINGS,
         "TFSMLayer": "needs TensorFlow, which kspec does not use: save as `.keras` and write `model: file.keras`",
         "TorchModuleWrapper": "needs PyTorch, which kspec does not use: write the module with Keras layers",
+        "Equalization": "gives its very input back outside of training, which Keras cannot put into a model: equalize "
+        "the images in the data, or use `ContrastLimitedAdaptiveHistogramEqualization`",
         "JaxLayer": _CODE,
         "FlaxLayer": _CODE,
         "MaxNumBoundingBoxes": "takes images and bounding boxes as one mapping: prepare the boxes in the data",

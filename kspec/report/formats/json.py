@@ -1,4 +1,4 @@
-"""JSON, by the schema in ``results.schema.json`` (``kspec schema --results``)."""
+"""JSON, by the schema in ``results.schema.json``."""
 
 from __future__ import annotations
 

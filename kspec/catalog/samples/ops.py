@@ -54,8 +54,7 @@ TENSORS: dict[str, dict[str, Any]] = {
     "fft2": {"x": [(2, 8, 8), (2, 8, 8)]},
     "fliplr": {"x": (2, 3)},
     "fold": {"x": (2, 12, 9)},
-    "full_like": {"x": (2, 3), "fill_value": ()},
-    "full": {"fill_value": ()},
+    "full_like": {"x": (2, 3), "fill_value": (2, 3)},
     "gcd": {"x1": ((2, 3), INT), "x2": ((2, 3), INT)},
     "geomspace": {"start": (3,), "stop": (3,)},
     "glu": {"x": (2, 4)},
@@ -140,7 +139,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "expand_dims": {"axis": 1},
     "extract_sequences": {"sequence_length": 8, "sequence_stride": 4},
     "fold": {"output_size": [4, 4], "kernel_size": 2},
-    "full": {"shape": [2, 3]},
     "get_item": {"key": 0},
     "hsplit": {"indices_or_sections": 2},
     "in_top_k": {"k": 2},
@@ -177,6 +175,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "tile": {"repeats": [1, 2]},
     "top_k": {"k": 2},
     "unfold": {"kernel_size": 2},
+    "unique": {"size": 6},
     "unravel_index": {"shape": [3, 4]},
     "vsplit": {"indices_or_sections": 2},
     "kaiser": {"beta": 2.0},
@@ -188,15 +187,3 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "image.resize": {"size": [4, 4]},
     "image.scale_and_translate": {"output_shape": [2, 4, 4, 3], "spatial_dims": [1, 2], "method": "linear"},
 }
-
-UNUSABLE = {
-    "bincount": "(?s).*",
-    "conv_transpose": "lower",
-    "histogram": "histogram",
-    "image.elastic_transform": "(?s).*",
-    "nonzero": "(?s).*",
-    "bartlett": "symbolic",
-    "kaiser": "symbolic",
-    "convert_to_numpy": "symbolic",
-}
-"""Functions that fail on JAX in a compiled model, and what the error says."""
