@@ -257,6 +257,43 @@ def loads(
     return Loaded(compile_text(text, name=name, folder=where, sets=sets, trust=trust, partly=partly))
 
 
+def fix(path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), fast: bool = False) -> int:
+    """Correct the misspelt words of a spec, and of the files it is made of, in place; how many there were.
+
+    Comments and layout stay; what `kspec check` still has to say is not raised here. Raises FileError where a file
+    cannot be written.
+    """
+    from kspec.files import write_atomically
+    from kspec.spec import mend
+    from kspec.spec.source import contents, decode
+
+    count = 0
+    for _ in range(_ROUNDS):  # a correction may bring further words to light
+        try:
+            loaded = load(path, sets=sets, trust=trust, partly=not fast)
+            if not fast and not loaded.compiled.spec.is_part:
+                loaded.plan()
+            problems = loaded.warnings
+        except SpecError as error:
+            problems = error.problems
+        fixes = {found for problem in problems if (found := mend.fix(problem)) is not None}
+        changed = 0
+        for file in {found.file for found in fixes}:
+            if os.path.isfile(file):
+                text = decode(contents(Path(file)), file)
+                better = mend.mended(text, [found for found in fixes if found.file == file])
+                if better != text:
+                    write_atomically(file, better)
+                    changed += sum(found.file == file for found in fixes)
+        count += changed
+        if not changed:
+            break
+    return count
+
+
+_ROUNDS = 5
+
+
 def rows(plan: Plan) -> list[Any]:
     """A plan as the rows of a table."""
     from kspec.report.tables import Row

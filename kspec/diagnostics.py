@@ -7,6 +7,7 @@ route into a `Span` of a file. Rendering is elsewhere (`kspec.report`).
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
@@ -107,6 +108,12 @@ def suggestion(word: object, words: Iterable[str], otherwise: str = "") -> str:
     """Help for a wrong word: the nearest valid one, or `otherwise`."""
     close = nearest(word, words)
     return f"did you mean `{close}`?" if close else otherwise
+
+
+def proposed(help: str) -> str:
+    """The word that a `suggestion` proposes; an empty text for any other help."""
+    found = re.fullmatch(r"did you mean `([^`]+)`\?", help)
+    return found[1] if found is not None else ""
 
 
 def listing(words: Iterable[object], limit: int = 12) -> str:

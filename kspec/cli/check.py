@@ -11,7 +11,7 @@ import click
 
 from kspec.cli import options
 from kspec.cli.edge import defect, trace
-from kspec.diagnostics import KspecError, Problem
+from kspec.diagnostics import KspecError, Problem, UsageError
 
 if TYPE_CHECKING:
     from kspec.report.formats import Checked
@@ -22,6 +22,7 @@ _FORMATS = ("terminal", "concise", "json", "github", "sarif", "junit")
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--fast", is_flag=True, help="Leave shapes out; never imports Keras.")
+@click.option("--fix", is_flag=True, help="Correct misspelt words in the files; comments and layout stay.")
 @click.option("--strict", is_flag=True, help="Take warnings as errors.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where there are problems.")
 @click.option("--format", type=click.Choice(_FORMATS), default="terminal", help="How the results are printed.")
@@ -31,6 +32,7 @@ _FORMATS = ("terminal", "concise", "json", "github", "sarif", "junit")
 def command(
     paths: tuple[Path, ...],
     fast: bool,
+    fix: bool,
     strict: bool,
     exit_zero: bool,
     format: str,
@@ -56,6 +58,8 @@ def command(
     for path in spec_files(paths):
         name = filename if str(path) == "-" else str(path)
         try:
+            if fix:
+                _fix(path, sets, trust, fast, quiet or format != "terminal")
             loaded = load_spec(path, sets, trust, filename, partly=not fast)
             problems.extend(replace(each, severity="error") if strict else each for each in loaded.warnings)
             part = loaded.compiled.spec.is_part
@@ -76,6 +80,17 @@ def command(
             click.echo(ok_line(name, params, detail=checked[-1].remark, colour=colour))
     _print(format, checked, problems, colour)
     return 0 if exit_zero and status == 1 else status
+
+
+def _fix(path: Path, sets: tuple[str, ...], trust: tuple[str, ...], fast: bool, quiet: bool) -> None:
+    """Correct a file, and say so."""
+    from kspec import api
+
+    if str(path) == "-":
+        raise UsageError(Problem("usage", "`--fix` corrects files, not standard input", help="name the file"))
+    count = api.fix(path, sets=sets, trust=trust, fast=fast)
+    if count and not quiet:
+        click.echo(f"fixed: {path} ({count} word{'s' * (count != 1)})")
 
 
 def _print(format: str, checked: list[Checked], problems: list[Problem], colour: bool) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from kspec import catalog
 from kspec.catalog import Entry, Parameter
-from kspec.diagnostics import listing, suggestion
+from kspec.diagnostics import listing, proposed, suggestion
 from kspec.spec import foreign, python
 from kspec.spec.values import one
 
@@ -97,7 +97,7 @@ def for_argument(entry: Entry, parameters: Mapping[str, Parameter], key: object)
     if meant:
         return Meaning(meant, _meant(meant))
     help = _nearest(key, parameters)
-    return Meaning(help.removeprefix("did you mean `").removesuffix("`?"), help)
+    return Meaning(proposed(help), help)
 
 
 def arguments_of(entry: Entry) -> str:

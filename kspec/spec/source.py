@@ -32,7 +32,7 @@ MAX_PROBLEMS = 1000
 """So many are told of one file; after that, reading stops."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _NUMBER_START = frozenset("+-.0123456789")
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -137,7 +137,7 @@ def read(text: str, name: str, path: Path | None = None) -> Source:
 
     Raises SpecError with every problem found up to the first syntax error.
     """
-    file = SourceFile(name, path, _LINE_BREAK.split(text) or [""])
+    file = SourceFile(name, path, LINE_BREAK.split(text) or [""])
     reader = _Reader(file)
     if (bad := _UNPRINTABLE.search(text)) is not None:
         mark = _position(text, bad.start())
@@ -296,7 +296,7 @@ def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> No
 
 
 def _position(text: str, index: int) -> Position:
-    before = _LINE_BREAK.split(text[:index])
+    before = LINE_BREAK.split(text[:index])
     return Position(len(before) - 1, len(before[-1]))
 
 
@@ -351,7 +351,7 @@ def decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         mark = _position(before, len(before))
-        file = SourceFile(name, None, _LINE_BREAK.split(before))
+        file = SourceFile(name, None, LINE_BREAK.split(before))
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
         problem = Problem("yaml-encoding", message, help="save the file as UTF-8", span=file.span(mark, mark))
         raise SpecError(problem) from None

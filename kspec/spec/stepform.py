@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from kspec import catalog
 from kspec.diagnostics import Route, listing, nearest, suggestion
 from kspec.spec.sections import dtype
 from kspec.spec.steps import UNKNOWN
@@ -68,9 +69,14 @@ def read(item: Any, route: Route, walk: Walk, context: Context) -> Form | None:
     if key in _OWNERS and not _is_operation(key, walk):
         walk.wrong("misplaced-word", f"`{key}` is no operation", (*route, key), context, _belongs(key), "key")
         return None
-    if not _is_operation(key, walk) and key not in BESIDE and nearest(key, BESIDE) and walk.tally.modules:
+    if (
+        key not in BESIDE
+        and not _is_operation(key, walk)
+        and walk.tally.modules
+        and (form := _misspelt_form(key, walk))
+    ):
         message = f"there is no layer, function or block `{key}`"
-        walk.wrong("unknown-operation", message, (*route, key), context, suggestion(key, BESIDE), "key")
+        walk.wrong("unknown-operation", message, (*route, key), context, f"did you mean `{form}`?", "key")
         walk.tally.named = False  # a form may give many names
         return None
     words = _beside(key, item, route, walk, context)
@@ -104,6 +110,12 @@ def _operation(keys: list[Any], item: dict[Any, Any], route: Route, walk: Walk, 
         _beside(first, item, route, walk, context)  # what the operation seems to lack may be misspelled there
         return None
     return first
+
+
+def _misspelt_form(key: str, walk: Walk) -> str:
+    """The form that a key is, misspelt; an empty text where it is nearer to something else, or to nothing."""
+    close = nearest(key, (*BESIDE, *catalog.names("layers"), *walk.blocks))
+    return close if close in BESIDE else ""
 
 
 def _inside(operation: str, walk: Walk) -> Container[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from kspec.diagnostics import Problem, Span
 from kspec.report.formats.results import Results
 from kspec.report.problems import file_of
+from kspec.spec.mend import fix
 
 VERSION = 1
 """Of the form; raised when a reader of the old one would misread the new one."""
@@ -36,6 +37,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "message": problem.message,
         "help": problem.help,
         **place,
+        **({"fix": {"old": found.old, "new": found.new}} if (found := fix(problem)) is not None else {}),
         "route": list(problem.route),
         "notes": notes,
     }

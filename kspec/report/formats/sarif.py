@@ -15,6 +15,7 @@ from kspec.diagnostics import Problem, Span
 from kspec.report.explain import codes, explain, title
 from kspec.report.formats.results import Results
 from kspec.report.problems import file_of
+from kspec.spec.mend import fix
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -57,7 +58,14 @@ def _result(problem: Problem, used: list[str]) -> dict[str, Any]:
         {"id": index, "message": {"text": note.text}, **_location(note.span, "")}
         for index, note in enumerate(problem.notes)
     ]
-    return result | ({"relatedLocations": related} if related else {})
+    if related:
+        result["relatedLocations"] = related
+    if (found := fix(problem)) is not None and problem.span is not None:
+        region = {"startLine": found.line, "startColumn": found.column, "endColumn": found.column + len(found.old)}
+        replacement = {"deletedRegion": region, "insertedContent": {"text": found.new}}
+        change = {"artifactLocation": {"uri": _uri(found.file)}, "replacements": [replacement]}
+        result["fixes"] = [{"description": {"text": problem.help}, "artifactChanges": [change]}]
+    return result
 
 
 def _location(span: Span | None, file: str) -> dict[str, Any]:
