@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from kspec.cli import options
+from kspec.cli.completion import spec_paths
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True), shell_complete=spec_paths)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where to save: .keras, or .weights.h5, written over."
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kspec.cli import options
+from kspec.cli.completion import spec_paths
 from kspec.cli.edge import defect, trace
 from kspec.diagnostics import KspecError, Problem, UsageError
 
@@ -20,7 +21,9 @@ _FORMATS = ("terminal", "concise", "json", "github", "sarif", "junit")
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), shell_complete=spec_paths
+)
 @click.option("--fast", is_flag=True, help="Leave shapes out; never imports Keras.")
 @click.option("--fix", is_flag=True, help="Correct misspelt words in the files; comments and layout stay.")
 @click.option("--strict", is_flag=True, help="Take warnings as errors.")

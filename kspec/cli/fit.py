@@ -9,10 +9,11 @@ from typing import Literal
 import click
 
 from kspec.cli import options
+from kspec.cli.completion import spec_paths
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True), shell_complete=spec_paths)
 @click.option("--data", type=click.Path(path_type=Path), help="An .npz file with the arrays to train on.")
 @click.option("--validation", type=click.Path(path_type=Path), help="An .npz file with the arrays to validate on.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The run's folder (default: runs/NAME-…).")

@@ -7,10 +7,11 @@ import sys
 import click
 
 from kspec.cli import options
+from kspec.cli.completion import keras_names
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=keras_names)
 @click.option("--search", metavar="TEXT", help="Every name with this in it, or in its first sentence.")
 @options.traceback
 def command(names: tuple[str, ...], search: str | None) -> None:

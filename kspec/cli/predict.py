@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from kspec.cli import options
+from kspec.cli.completion import target_paths
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path), shell_complete=target_paths)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),

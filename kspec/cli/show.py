@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from kspec.cli import options
+from kspec.cli.completion import spec_paths
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True), shell_complete=spec_paths)
 @click.option("--stage", metavar="STAGE", default="canonical", help="canonical, source, spec, steps, graph or plan.")
 @click.option("--origins", is_flag=True, help="Say for every value where it came from.")
 @options.spec_options

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from kspec.cli import options
+from kspec.cli.completion import spec_paths
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("spec", type=click.Path(path_type=Path, allow_dash=True), shell_complete=spec_paths)
 @options.spec_options
 def command(spec: Path, sets: tuple[str, ...], trust: tuple[str, ...]) -> None:
     """Print layers, output shapes and parameters; no weights are made."""

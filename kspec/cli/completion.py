@@ -1,0 +1,52 @@
+"""Words that a shell completes: names of Keras, codes of problems, spec files.
+
+Click prints the scripts: ``_KSPEC_COMPLETE=bash_source kspec``, and likewise for zsh and fish.
+"""
+
+from __future__ import annotations
+
+import os
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def keras_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Everything that ``kspec layers`` describes."""
+    from kspec import catalog
+
+    names = dict.fromkeys(name for kind in catalog.KINDS for name in catalog.names(kind))
+    return [name for name in names if name.casefold().startswith(incomplete.casefold())]
+
+
+def problem_codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from kspec.report.explain import codes
+
+    return [code for code in codes() if code.startswith(incomplete)]
+
+
+def spec_paths(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Folders and specs."""
+    return _paths(incomplete, (".yaml", ".yml"))
+
+
+def target_paths(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Folders (of runs), specs and saved models."""
+    return _paths(incomplete, (".yaml", ".yml", ".keras"))
+
+
+def _paths(incomplete: str, endings: tuple[str, ...]) -> list[CompletionItem]:
+    """Folders, ending with a slash so that one can go on, and files with one of the endings."""
+    folder, slash, start = incomplete.rpartition("/")
+    try:
+        entries = sorted(os.scandir(folder + slash or "."), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    found = []
+    for entry in entries:
+        if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
+            if entry.is_dir():
+                found.append(CompletionItem(f"{folder}{slash}{entry.name}/"))
+            elif entry.name.endswith(endings):
+                found.append(CompletionItem(f"{folder}{slash}{entry.name}"))
+    return found
