@@ -29,6 +29,7 @@ _FORMATS = ("terminal", "concise", "json", "github", "sarif", "junit")
 @click.option("--strict", is_flag=True, help="Take warnings as errors.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where there are problems.")
 @click.option("--format", type=click.Choice(_FORMATS), default="terminal", help="How the results are printed.")
+@click.option("--only-specs", is_flag=True, help="Pass over files without a `kspec:` key, as a hook on all YAML does.")
 @click.option("--filename", metavar="NAME", default="<stdin>", help="The name of what `-` reads.")
 @options.quiet
 @options.spec_options
@@ -39,6 +40,7 @@ def command(
     strict: bool,
     exit_zero: bool,
     format: str,
+    only_specs: bool,
     filename: str,
     quiet: bool,
     sets: tuple[str, ...],
@@ -58,7 +60,7 @@ def command(
     checked: list[Checked] = []
     status = 0
     colour = wants_colour(sys.stdout)
-    for path in spec_files(paths):
+    for path in spec_files(paths, only=only_specs):
         name = filename if str(path) == "-" else str(path)
         try:
             if fix:

@@ -13,14 +13,16 @@ from kspec.spec.source import contents
 _SKIPPED = frozenset({"node_modules", "__pycache__", "runs", "build", "dist"})
 
 
-def spec_files(paths: Iterable[Path]) -> Iterator[Path]:
+def spec_files(paths: Iterable[Path], *, only: bool = False) -> Iterator[Path]:
     """Files as they are given; of a folder every YAML file under it with a `kspec:` key.
 
+    With `only` files without that key are passed over, wherever they are named.
     Raises UsageError for a folder without any.
     """
     for path in paths:
         if not os.path.isdir(path):  # which answers for any name
-            yield path
+            if not only or str(path) == "-" or not os.path.isfile(path) or _has_key(path):
+                yield path
             continue
         found = sorted(_under(path))
         if not found:
