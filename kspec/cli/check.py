@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +12,7 @@ from kspec.cli import options
 from kspec.cli.completion import spec_paths
 from kspec.cli.edge import defect, trace
 from kspec.diagnostics import KspecError, Problem, UsageError
-
-if TYPE_CHECKING:
-    from kspec.report.formats import Checked
-
-_FORMATS = ("terminal", "concise", "json", "github", "sarif", "junit")
+from kspec.report.formats import FORMATS, Checked, Results, printed
 
 
 @click.command()
@@ -28,7 +23,9 @@ _FORMATS = ("terminal", "concise", "json", "github", "sarif", "junit")
 @click.option("--fix", is_flag=True, help="Correct misspelt words in the files; comments and layout stay.")
 @click.option("--strict", is_flag=True, help="Take warnings as errors.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where there are problems.")
-@click.option("--format", type=click.Choice(_FORMATS), default="terminal", help="How the results are printed.")
+@click.option(
+    "--format", type=click.Choice(("terminal", *FORMATS)), default="terminal", help="How the results are printed."
+)
 @click.option("--only-specs", is_flag=True, help="Pass over files without a `kspec:` key, as a hook on all YAML does.")
 @click.option("--filename", metavar="NAME", default="<stdin>", help="The name of what `-` reads.")
 @options.quiet
@@ -52,7 +49,6 @@ def command(
     """
     from kspec.cli.reading import load_spec
     from kspec.report.ansi import wants_colour
-    from kspec.report.formats.results import Checked
     from kspec.report.problems import ok_line
     from kspec.spec.finding import spec_files
 
@@ -67,6 +63,7 @@ def command(
                 _fix(path, sets, trust, fast, quiet or format != "terminal")
             loaded = load_spec(path, sets, trust, filename, partly=not fast)
             problems.extend(replace(each, severity="error") if strict else each for each in loaded.warnings)
+            refused = strict and bool(loaded.warnings)
             part = loaded.compiled.spec.is_part
             params = None if fast or part else loaded.plan().params
         except KspecError as error:
@@ -78,10 +75,9 @@ def command(
         except Exception as error:  # a defect in one file hides nothing of the others
             status = max(status, defect(error, name))
             continue
-        if strict and loaded.warnings:
-            status = max(status, 1)
+        status = max(status, int(refused))
         checked.append(Checked(name, params, "a part, without layers" if part else ""))
-        if format == "terminal" and not quiet and not (strict and loaded.warnings):
+        if format == "terminal" and not quiet and not refused:
             click.echo(ok_line(name, params, detail=checked[-1].remark, colour=colour))
     _print(format, checked, problems, colour)
     return 0 if exit_zero and status == 1 else status
@@ -105,6 +101,4 @@ def _print(format: str, checked: list[Checked], problems: list[Problem], colour:
 
         click.echo(render(problems, colour=colour, width=terminal_width(sys.stdout)), nl=False)
         return
-    from kspec.report.formats import FORMATS, Results
-
-    click.echo(FORMATS[format](Results.of(checked, problems)), nl=False)
+    click.echo(printed(format, Results.of(checked, problems)), nl=False)

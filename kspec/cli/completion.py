@@ -6,9 +6,12 @@ Click prints the scripts: ``_KSPEC_COMPLETE=bash_source kspec``, and likewise fo
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 def keras_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -37,6 +40,8 @@ def target_paths(ctx: click.Context, parameter: click.Parameter, incomplete: str
 
 def _paths(incomplete: str, endings: tuple[str, ...]) -> list[CompletionItem]:
     """Folders, ending with a slash so that one can go on, and files with one of the endings."""
+    from click.shell_completion import CompletionItem
+
     folder, slash, start = incomplete.rpartition("/")
     try:
         entries = sorted(os.scandir(folder + slash or "."), key=lambda entry: entry.name)

@@ -141,7 +141,6 @@ class Walk:
         routes = {given.name: given.route for given in graph.inputs} | {node.name: node.route for node in graph.nodes}
         for node in graph.nodes:
             if any(ref.name not in tensors for ref in refs(node)):
-                self._only_make(graph.layers[node.layer], layers, heads)
                 continue  # a step before it is wrong, and is reported
             result = self._call(graph, node, layers, tensors, routes, heads)
             if result is not None:
@@ -265,7 +264,7 @@ class Walk:
             raise
         except Exception as error:  # Keras and JAX raise whatever they like for shapes that do not fit
             operands = [
-                (_shown(ref), tensor, routes.get(ref.name))
+                (str(ref), tensor, routes.get(ref.name))
                 for ref in refs(node)
                 for tensor in self.keras.tree.flatten(picked[ref])
             ]
@@ -426,7 +425,3 @@ def _filled(item: Any, tensors: dict[Ref, Any]) -> Any:
     if isinstance(item, list):
         return [_filled(part, tensors) for part in item]
     return item
-
-
-def _shown(ref: Ref) -> str:
-    return ref.name if ref.output is None else f"{ref.name}.{ref.output}"

@@ -217,7 +217,7 @@ def _wire(value: Any, names: Mapping[str, tuple[str, ...]]) -> Any:
         output = value.output
         if isinstance(output, int) and output < len(names.get(value.name, ())):
             output = names[value.name][output]
-        return value.name if output is None else f"{value.name}.{output}"
+        return str(Ref(value.name, output))
     if isinstance(value, (list, tuple)):
         return [_wire(item, names) for item in value]
     return value

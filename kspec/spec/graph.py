@@ -22,6 +22,10 @@ class Ref(NamedTuple):
     name: str
     output: int | str | None = None
 
+    def __str__(self) -> str:
+        """As a spec writes it: `lstm`, `lstm.1`."""
+        return self.name if self.output is None else f"{self.name}.{self.output}"
+
 
 class Saved(NamedTuple):
     """A saved model or another spec as one layer, cut at `output`."""

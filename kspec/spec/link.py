@@ -242,4 +242,4 @@ class _Linker(Names):
 
     def _shown(self, ref: Ref) -> str:
         """The name of a tensor: its own, else its step's with its place."""
-        return self.named.get(ref) or (ref.name if ref.output is None else f"{ref.name}.{ref.output}")
+        return self.named.get(ref) or str(ref)

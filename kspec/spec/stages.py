@@ -90,7 +90,7 @@ def _value(value: Any) -> str:
 
 def _wires(value: Any) -> str:
     if isinstance(value, Ref):
-        return value.name if value.output is None else f"{value.name}.{value.output}"
+        return str(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_wires(item) for item in value)}]"
     if isinstance(value, dict):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from kspec.diagnostics import Note, Problem, Span
-from kspec.report.formats import FORMATS, Checked, Results
+from kspec.report.formats import FORMATS, Checked, Results, printed
 from tests.conftest import check_golden, run_kspec
 
 HERE = Path(__file__).parent
@@ -63,24 +63,24 @@ PROBLEMS = some.builds(
 )
 def test_no_text_breaks_out(problems: list[Problem], checked: list[Checked]) -> None:
     results = Results.of(checked, problems)
-    printed = {name: format(results) for name, format in FORMATS.items()}
-    data = json.loads(printed["json"])
+    texts = {name: printed(name, results) for name in FORMATS}
+    data = json.loads(texts["json"])
     jsonschema.validate(data, OURS)
     assert len(data["problems"]) == len(results.problems)
-    jsonschema.validate(json.loads(printed["sarif"]), SARIF)
-    suite = ElementTree.fromstring(printed["junit"]).find("testsuite")
+    jsonschema.validate(json.loads(texts["sarif"]), SARIF)
+    suite = ElementTree.fromstring(texts["junit"]).find("testsuite")
     assert suite is not None
     assert int(suite.get("tests", "")) == len(suite)
     for name in ("github", "concise"):
-        lines = printed[name].split("\n")
+        lines = texts[name].split("\n")
         assert len(lines) == len(results.problems) + 1
         assert not any(ord(character) < 32 for line in lines for character in line)
-    assert all(line.startswith(("::error ", "::warning ")) for line in printed["github"].split("\n")[:-1])
+    assert all(line.startswith(("::error ", "::warning ")) for line in texts["github"].split("\n")[:-1])
 
 
 def test_sarif_rules_carry_their_help() -> None:
     results = Results.of([], [Problem("shape", "m", file="a b/ü.yaml"), Problem("shape", "n", file="/tmp/x.yaml")])
-    (run,) = json.loads(FORMATS["sarif"](results))["runs"]
+    (run,) = json.loads(printed("sarif", results))["runs"]
     (rule,) = run["tool"]["driver"]["rules"]
     assert rule["id"] == "shape"
     assert "Reshape" in rule["help"]["markdown"]

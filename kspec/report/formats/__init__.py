@@ -1,22 +1,19 @@
-"""What a check found, in the formats that machines read; each is a function from `Results` to a text."""
+"""What a check found, in the formats that machines read.
+
+Each is a module of its name with a function of its name, from `Results` to a text, imported when it is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from importlib import import_module
 
-from kspec.report.formats.concise import concise
-from kspec.report.formats.github import github
-from kspec.report.formats.json import json
-from kspec.report.formats.junit import junit
 from kspec.report.formats.results import Checked, Results
-from kspec.report.formats.sarif import sarif
 
-__all__ = ["FORMATS", "Checked", "Results"]
+__all__ = ["FORMATS", "Checked", "Results", "printed"]
 
-FORMATS: Mapping[str, Callable[[Results], str]] = {
-    "concise": concise,
-    "json": json,
-    "github": github,
-    "sarif": sarif,
-    "junit": junit,
-}
+FORMATS = ("concise", "json", "github", "sarif", "junit")
+
+
+def printed(format: str, results: Results) -> str:
+    """The results as text in one of `FORMATS`."""
+    return str(getattr(import_module(f"{__name__}.{format}"), format)(results))

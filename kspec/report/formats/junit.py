@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from kspec.report.cells import escaped
 from kspec.report.formats.results import Results
@@ -39,8 +39,8 @@ def junit(results: Results) -> str:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(escaped(text))
+    return f'"{escape(escaped(text))}"'
 
 
 def _text(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(text, quote=False)

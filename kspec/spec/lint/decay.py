@@ -6,6 +6,7 @@ import ast
 import math
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 
 from kspec.diagnostics import Problem
@@ -50,6 +51,23 @@ def _steps(spec: Spec) -> int | None:
     return math.ceil(rows * (1 - fit.validation_split) / (fit.batch_size or 32)) * epochs
 
 
+_UNREADABLE = (
+    *(
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+        SyntaxError,
+        StopIteration,
+        RuntimeError,
+        NotImplementedError,
+    ),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What damaged, encrypted and foreign archives and headers raise."""
+
+
 def _rows(path: str) -> int | None:
     """The rows of an .npz file, from the header of its first array; None where it cannot be told.
 
@@ -67,5 +85,5 @@ def _rows(path: str) -> int | None:
                 header = ast.literal_eval(file.read(min(length, 10_000)).decode("latin-1"))
         shape = header["shape"]
         return int(shape[0]) if shape else None
-    except Exception:  # whatever it is, reading the data will say it
+    except _UNREADABLE:  # opening the data says what is wrong with them
         return None

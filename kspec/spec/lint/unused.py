@@ -45,10 +45,11 @@ def _definitions(subject: Subject) -> Iterator[Problem]:
             yield warning("unused", f"no step uses the block `{name}`", ("blocks", name), "use it, or remove it", "key")
     for route, variables, body in _scopes(data):
         used = variables_in(body)
+        for name, value in variables.items():
+            used |= variables_in(value) - {name}
         for name in variables:
             place = (*route, "vars", name)
-            others = variables_in([value for key, value in variables.items() if key != name])
-            if name not in used | others and source.file_of(place) is source.file:
+            if name not in used and source.file_of(place) is source.file:
                 yield warning("unused", f"nothing uses the variable `{name}`", place, "use it, or remove it", "key")
 
 

@@ -1,0 +1,18 @@
+"""The rules of warnings: their outputs are in tests/specs/warned; here what no dropped file shows."""
+
+from __future__ import annotations
+
+import kspec
+
+
+def test_tens_of_thousands_of_unused_names_on_one_line_are_told() -> None:
+    """Each is looked at once; a look at all the others for each, or at the line for each, would take minutes."""
+    variables = ", ".join(f"v{index}: {index}" for index in range(20_000))
+    inputs = ", ".join(f"i{index}: 1" for index in range(5_000))
+    text = f"kspec: 1\nvars: {{{variables}}}\ninputs: {{{inputs}}}\nlayers: [{{Dense: 1, from: i0}}]\n"
+    assert len(kspec.loads(text).warnings) == 24_999
+
+
+def test_a_variable_that_only_its_own_circle_would_use_is_unused() -> None:
+    text = "kspec: 1\nvars: {a: 2, b: $a, c: $b}\ninputs: {x: 8}\nlayers: [{Dense: $b}]\n"
+    assert [problem.message for problem in kspec.loads(text).warnings] == ["nothing uses the variable `c`"]
