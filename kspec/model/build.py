@@ -148,6 +148,8 @@ class Walk:
         if len(self.problems) > before or not graph.complete or any(node.name not in tensors for node in graph.nodes):
             for layer in graph.layers.values():
                 self._only_make(layer, layers, heads)
+            if graph.outputs is not None:  # those that are there are looked at all the same
+                self._outputs(graph, tensors, heads)
             return None
         inputs = [tensors[given.name] for given in graph.inputs]
         outputs = self._outputs(graph, tensors, heads)
@@ -185,13 +187,14 @@ class Walk:
 
     def _outputs(self, graph: Graph, tensors: dict[str, Any], heads: frozenset[str]) -> Any:
         def tensor(ref: Ref, route: Route) -> Any:
+            if ref.name not in tensors:
+                return None
             value = self._pick(tensors[ref.name], ref)
-            if isinstance(ref.output, str) and value is None:
+            if ref.output is not None and value is None:
                 self.problems.append(self._no_output(ref, tensors[ref.name], route, ()))
                 return None
-            if value is None or isinstance(value, (list, tuple, dict)):
-                count = len(tensors[ref.name])
-                message = f"`{ref.name}` gives {count} tensors"
+            if isinstance(value, (list, tuple, dict)):
+                message = f"`{ref.name}` gives {len(value)} tensors"
                 self.problems.append(Problem("unknown-output", message, route, f"pick one: `{ref.name}.0`"))
                 return None
             return self._as_float32(value, ref) if ref.name in heads else value
