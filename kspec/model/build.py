@@ -335,13 +335,15 @@ class Walk:
     def _only_make(self, layer: Layer, layers: dict[str, Any], heads: frozenset[str]) -> None:
         """Make a layer that no tensor reaches, because a step before it is wrong: its own arguments may be too."""
         operation = layer.operation
-        if layer.name not in layers and isinstance(operation, Object) and operation.kind != "ops":
-            layers[layer.name] = self._layer(layer, [], heads)
+        if layer.name in layers or not isinstance(operation, (Object, Graph)):
+            return
+        if not isinstance(operation, Object) or operation.kind != "ops":
+            layers[layer.name] = self._layer(layer, None, heads)
 
     # -- layers ------------------------------------------------------------------------------------------------
 
-    def _layer(self, layer: Layer, positional: list[Any], heads: frozenset[str]) -> Any:
-        """The Keras layer, made at its first call."""
+    def _layer(self, layer: Layer, positional: list[Any] | None, heads: frozenset[str]) -> Any:
+        """The Keras layer, made at its first call; without `positional` no tensors reach it."""
         operation = layer.operation
         try:
             if isinstance(operation, Graph):
@@ -379,16 +381,18 @@ class Walk:
             raise SpecError(errors.construction(error, operation, layer.uses)) from None
         return made
 
-    def _nested(self, graph: Graph, layer: Layer, positional: list[Any], heads: frozenset[str]) -> Any:
+    def _nested(self, graph: Graph, layer: Layer, positional: list[Any] | None, heads: frozenset[str]) -> Any:
         """A block (or another spec) as a model of its own; its open inputs take the shapes that reach it."""
-        tensors = positional[0] if len(positional) == 1 and isinstance(positional[0], list) else positional
-        if len(tensors) != len(graph.inputs):
-            message = f"`{layer.name}` takes {len(graph.inputs)} inputs, and {len(tensors)} reach it"
-            raise SpecError(Problem("wiring", message, layer.route, at="key", uses=layer.uses))
-        inputs = tuple(
-            given if given.arguments else given._replace(arguments={"like": tensor})
-            for given, tensor in zip(graph.inputs, tensors, strict=True)
-        )
+        inputs = graph.inputs
+        if positional is not None:
+            tensors = positional[0] if len(positional) == 1 and isinstance(positional[0], list) else positional
+            if len(tensors) != len(inputs):
+                message = f"`{layer.name}` takes {len(inputs)} inputs, and {len(tensors)} reach it"
+                raise SpecError(Problem("wiring", message, layer.route, at="key", uses=layer.uses))
+            inputs = tuple(
+                given if given.arguments else given._replace(arguments={"like": tensor})
+                for given, tensor in zip(inputs, tensors, strict=True)
+            )
         inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
         walk = Walk(self.with_weights)
         made = walk.model(graph._replace(name=layer.name, inputs=inputs), inner, {})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kspec import catalog
-from kspec.diagnostics import Note, Route, SpecError, listing, suggestion
+from kspec.diagnostics import Note, Problem, Route, SpecError, listing, suggestion
 from kspec.spec.graph import Saved
 from kspec.spec.objects import Object
 from kspec.spec.project import Project, confined, resolve
@@ -32,6 +32,8 @@ class Other(NamedTuple):
     """The weights that it names."""
     steps: int
     """How many it has, those of the models in it too."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with it, located."""
 
 
 class Surroundings(NamedTuple):
@@ -62,14 +64,21 @@ def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker
         update["data"] = attacher.data(spec.data)
     if spec.fit is not None and spec.fit.callbacks:
         update["fit"] = spec.fit.model_copy(update={"callbacks": tuple(map(attacher.callback, spec.fit.callbacks))})
-    return spec.model_copy(update=update), expanded._replace(steps=steps), attacher.steps
+    return (
+        spec.model_copy(update=update),
+        expanded._replace(steps=steps, named=expanded.named and attacher.named),
+        attacher.steps,
+    )
 
 
 class _Attacher:
     def __init__(self, around: Surroundings, checker: Checker) -> None:
         self.around, self.checker = around, checker
         self.graphs: dict[tuple[Path, str | None], Other | None] = {}
-        self.failed: set[Path] = set()
+        self.named = True
+        """Whether every model was found whose step is named after its file."""
+        self.told: set[Path] = set()
+        """Specs with problems, which are told at their first use."""
         self.steps = 0
 
     def folder(self, route: Route) -> Path:
@@ -132,6 +141,7 @@ class _Attacher:
     def _saved(self, step: Step, operation: Saved) -> Step:
         path = self.path(operation.path, step.route, step.uses)
         if path is None:
+            self.named = False
             return step._replace(operation=UNKNOWN)
         if path.suffix in (".yaml", ".yml"):
             key = (path, operation.output)
@@ -140,10 +150,11 @@ class _Attacher:
             other = self.graphs[key]
             if other is None:
                 return step._replace(operation=UNKNOWN)
-            graph, weights, steps = other
+            graph, weights, steps, problems = other
             self.steps += steps
             if self.steps > MAX_STEPS:
-                if self.steps - steps <= MAX_STEPS:
+                told = any(problem.code == "too-many-steps" for problem in problems)
+                if self.steps - steps <= MAX_STEPS and not told:
                     message = f"with the models in it the spec has more than {MAX_STEPS:,} steps"
                     self.checker.wrong("too-many-steps", message, step.route, at="key")
                 return step._replace(operation=UNKNOWN)
@@ -166,16 +177,12 @@ class _Attacher:
             self.checker.wrong("extends-cycle", f"these specs contain each other: {names}", step.route)
             return None
         shown = str(Path(self.around.source.file_of(step.route).name).parent / str(step.operation.path))  # type: ignore[union-attr]
-        if path in self.failed:
-            return None  # told at its first use
         try:
             other = self.around.compile(path, shown)
         except SpecError as error:
-            self.failed.add(path)
-            note = Note("used here", span=self.around.source.span(step.route, "key"))
-            problems = [replace(problem, notes=(*problem.notes, note)) for problem in error.problems]
-            self.checker.problems.extend(problems)
+            self._tell(error.problems, path, step)
             return None
+        self._tell(other.problems, path, step)
         if not other.graph.inputs:
             message, help = f"`{path.name}` has no `layers`, and is no model", "`import` it, and use a block of it"
             self.checker.wrong("file-format", message, step.route, help)
@@ -183,6 +190,8 @@ class _Attacher:
         if output is not None:
             cut = other.graph.cut(output)
             if cut is None:
+                if not other.graph.complete:
+                    return None
                 known = [node.name for node in other.graph.nodes]
                 help = suggestion(output, known, f"its steps: {listing(known, 8)}")
                 route = (*step.route[:-1], "output")
@@ -191,11 +200,23 @@ class _Attacher:
             return other._replace(graph=cut)
         return other
 
+    def _tell(self, problems: Sequence[Problem], path: Path, step: Step) -> None:
+        """The problems of another spec; they lead nowhere in this one."""
+        if path not in self.told:
+            self.told.add(path)
+            note = Note("used here", span=self.around.source.span(step.route, "key"))
+            self.checker.problems.extend(
+                replace(problem, route=(), notes=(*problem.notes, note)) for problem in problems
+            )
 
-def check_outputs(spec: Spec, graph: Graph, checker: Checker) -> None:
-    """Words of `compile`, `fit`, `data` and `expect` that name inputs or outputs do name some."""
-    if spec.is_part:
-        return  # the inputs and outputs are those of whoever extends it
+
+def check_outputs(spec: Spec, graph: Graph, checker: Checker, *, named: bool) -> None:
+    """Words of `compile`, `fit`, `data` and `expect` that name inputs or outputs do name some.
+
+    Where not every name is known (`named`), nothing is said of what the last step is called.
+    """
+    if spec.is_part or (spec.outputs is None and not named):
+        return  # those of a part are the inputs and outputs of whoever extends it
     told = any(problem.route[:1] == ("outputs",) for problem in checker.problems)
     known = graph.output_names() or (() if told else _names(spec.outputs))
     if not known:

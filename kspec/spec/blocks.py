@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kspec.diagnostics import Route, listing, nearest, suggestion
-from kspec.spec.expressions import WRONG
+from kspec.spec.expressions import UNREAD, WRONG
 from kspec.spec.graph import Ref, indexed
 from kspec.spec.stepform import WORDS, refuse
 from kspec.spec.steps import UNKNOWN, Nested, Shared, Step, Unknown
@@ -42,6 +42,8 @@ def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
         walk.aliases[name] = UNKNOWN
         return UNKNOWN
     wires = walk.wires(words, here)
+    if UNREAD in _input_names(block, walk):
+        wires = UNKNOWN
     if body.get("nested") is True:
         return _nest(Use(block, variables, ""), name, wires, words, here, walk)
     message = f"`{{word}}` needs one layer, and `{block}` is several"
@@ -122,7 +124,9 @@ def look(block: str, walk: Walk) -> tuple[Nested, ...]:
     variables = _own(block, walk) if _body(block, walk) is not None else None
     if variables is None:
         return ()
-    resolved = resolve_variables(variables, set(), walk.variables, ("blocks", block, "vars"), walk.checker)
+    given = {name: WRONG if value is None else value for name, value in variables.items()}
+    done = {name for name, value in variables.items() if value is None}
+    resolved = resolve_variables(given, done, walk.variables, ("blocks", block, "vars"), walk.checker)
     values = {name: WRONG if name in variables else value for name, value in resolved.items()}
     names = _input_names(block, walk)
     inner = walk.inside()
@@ -221,7 +225,10 @@ def _input_names(block: str, walk: Walk) -> tuple[str, ...]:
     names = [given] if isinstance(given, str) else given
     if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         walk.once("wrong-type", "a block's `inputs` is a list of names", route)
-        return ("input",)
+        names = [UNREAD]
+    if UNREAD in names:
+        walk.tally.named = False
+        return (UNREAD,)
     for index, name in enumerate(names):
         place = (*route, index) if names is given else route
         what = None if names == ["input"] else name_problem(name)
@@ -265,6 +272,9 @@ def _outputs(block: str, last: Any, scope: Scope, walk: Walk) -> Any:
     if outputs is None:
         return last
     route: Route = ("blocks", block, "outputs")
+    if outputs == UNREAD or (isinstance(outputs, list) and UNREAD in outputs):
+        walk.tally.named = False
+        return UNKNOWN
     if isinstance(outputs, str):
         return _output(outputs, route, scope, walk)
     if isinstance(outputs, list) and outputs and all(isinstance(name, str) for name in outputs):

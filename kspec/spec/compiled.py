@@ -14,7 +14,7 @@ from typing import Any
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom
 from kspec.spec.expand import expand
-from kspec.spec.expressions import NoValue
+from kspec.spec.expressions import OTHERS, UNREAD, WRONG, NoValue
 from kspec.spec.graph import Graph
 from kspec.spec.link import link
 from kspec.spec.lint import Subject
@@ -30,6 +30,7 @@ from kspec.spec.sets import with_sets
 from kspec.spec.silence import audible
 from kspec.spec.source import read
 from kspec.spec.steps import UNKNOWN, Expanded
+from kspec.spec.traces import value_at
 from kspec.spec.variables import put_in, resolve_variables
 
 
@@ -108,34 +109,35 @@ def compile_source(
     source: Source, project: Project, stack: tuple[Path, ...], *, partly: bool, others: Others | None = None
 ) -> Compiled:
     """Merged data with its places, through the remaining passes."""
-    problems: list[Problem] = []
+    problems = list(source.problems)
     checker = Checker(Registry(), problems)
     broken: set[str] = set()
-    data, variables = filled(source.data, checker, broken)
-    spec = parse(data, problems, broken)
+    data, variables = filled(source, checker, broken)
+    spec = parse(data, problems, broken, source.gaps)
     if spec is None:
-        raise SpecError(located(source, problems))
+        raise SpecError(_told(source, problems))
     folder = source.file.path.parent if source.file.path is not None else project.root
     folders = (folder, project.root)
+    gaps = source.gaps | broken
+    before = len(problems)
     registry = custom.read_modules(spec.custom, folders, project, problems)
+    registry.whole = len(problems) == before and "custom" not in gaps and UNREAD not in spec.custom
     if spec.class_ is not None:
         custom.check_class(spec.class_, folders, project, problems)
     checker = Checker(registry, problems)
     spec = check_objects(spec, checker)
-    if broken & _NEEDED:  # steps cannot be read without what defines their words
-        raise SpecError(dict.fromkeys(located(source, problems)))
     own = {name for name in spec.blocks if source.file_of(("blocks", name)) is source.file}
-    expanded = expand(spec, variables, checker, own)
+    if "layers" in gaps:
+        spec = spec.model_copy(update={"layers": [*spec.layers, UNREAD]})
+    expanded = expand(spec, variables, checker, own, gaps)
     around = attach.Surroundings(
         source, project, stack, partial(_other, project, stack, others if others is not None else {})
     )
     spec, expanded, inner = attach.files(spec, expanded, around, checker)
     graph = link(spec, expanded, checker)
-    if graph is not None and "outputs" in broken:
-        graph = graph._replace(outputs=None, complete=False)
     if graph is not None:
-        attach.check_outputs(spec, graph, checker)
-    found = tuple(dict.fromkeys(located(source, problems)))
+        attach.check_outputs(spec, graph, checker, named=expanded.named)
+    found = _told(source, problems)
     if graph is None or (found and not partly):
         raise SpecError(found)
     told = lint(Subject(source, spec, graph)) if not found else []
@@ -145,12 +147,20 @@ def compile_source(
     )
 
 
+def _told(source: Source, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """The problems, located; nothing is said of a value that could not be read."""
+    if source.problems:
+        problems = [each for each in problems if each.span or value_at(source.data, each.route) != UNREAD]
+    return tuple(dict.fromkeys(located(source, problems)))
+
+
 def _other(project: Project, stack: tuple[Path, ...], others: Others, path: Path, name: str) -> attach.Other:
-    """Another spec as a step of this one."""
+    """Another spec as a step of this one, as far as it is right."""
     if path not in others:
         try:
-            made = compile_file(path, name=name, project=project, stack=stack, others=others)
-            others[path] = attach.Other(made.graph._replace(source=made.source), made.spec.weights, made.steps)
+            made = compile_file(path, name=name, project=project, stack=stack, partly=True, others=others)
+            graph = made.graph._replace(source=made.source)
+            others[path] = attach.Other(graph, made.spec.weights, made.steps, made.problems)
         except SpecError as error:
             others[path] = error
     found = others[path]
@@ -159,22 +169,27 @@ def _other(project: Project, stack: tuple[Path, ...], others: Others, path: Path
     return found
 
 
-_NEEDED = frozenset({"layers", "blocks", "custom", "vars", "import", "extends"})
 _IN_PARTS = frozenset({"inputs", "compile", "fit", "data", "expect"})
-_LATER = frozenset({"layers", "blocks", "vars", "extends", "import", "kspec"})
+_LATER = frozenset({"layers", "blocks", "vars", "kspec"})
+_READ = frozenset({"extends", "import"})
+"""Read by then, and right or told of."""
 
 
-def filled(data: Any, checker: Checker, broken: set[str]) -> tuple[Any, Mapping[str, Any]]:
+def filled(source: Source, checker: Checker, broken: set[str]) -> tuple[Any, Mapping[str, Any]]:
     """The spec's data with variables put in everywhere but in steps, and the variables; sections in which that fails
     are named in `broken`."""
+    data = source.data
     if not isinstance(data, dict):
         return data, {}
     given = data.get("vars")
-    variables: Mapping[str, Any] = {}
+    others = {OTHERS: WRONG} if "vars" in source.gaps or not (given is None or isinstance(given, dict)) else {}
+    variables: Mapping[str, Any] = others
     if isinstance(given, dict):
-        variables = resolve_variables(given, set(), {}, ("vars",), checker)
+        variables = resolve_variables(given, set(), others, ("vars",), checker)
     result = {}
     for key, value in data.items():
+        if key in _READ:
+            continue
         if key in _IN_PARTS and isinstance(value, dict) and not any("$" in str(name) for name in value):
             value = _parts(key, value, variables, checker)
         elif key not in _LATER:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.catalog import Argument, Entry, Parameter
 from kspec.diagnostics import Problem, Route, suggestion
+from kspec.spec.expressions import UNREAD
 from kspec.spec.objects import Registry
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def read_modules(
     places = _places(folders)
     for index, module in enumerate(modules):
         route: Route = ("custom", index)
+        if module == UNREAD:
+            continue
         if not _is_module(module):
             given = module.removesuffix(".py").strip("/").replace("/", ".")
             help = f"write `{given}`" if _is_module(given) else ""

@@ -9,6 +9,7 @@ from typing import Any
 from kspec import catalog
 from kspec.diagnostics import Route, listing
 from kspec.spec import advice, blocks, forms, stepform
+from kspec.spec.expressions import UNREAD
 from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, Known, Object
 from kspec.spec.schema import Spec
@@ -26,10 +27,18 @@ FORMS: dict[str, Callable[[Any, Mapping[str, Any], Here, Walk], Any]] = {
 }
 
 
-def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker, own: Container[str] = ()) -> Expanded:
-    """Flatten a spec's `layers`; problems are the checker's. Of `own` blocks those that no step uses are looked at."""
+def expand(
+    spec: Spec,
+    variables: Mapping[str, Any],
+    checker: Checker,
+    own: Container[str] = (),
+    gaps: frozenset[str] = frozenset(),
+) -> Expanded:
+    """Flatten a spec's `layers`; problems are the checker's. Of `own` blocks those that no step uses are looked at;
+    `gaps` are sections that could not be read, or in part only."""
     walk = _Expansion(_rightly_named(spec.blocks, checker), variables, checker)
-    walk.tally.modules = not any(problem.route[:1] == ("custom",) for problem in checker.problems)
+    walk.tally.operations = checker.registry.whole and "blocks" not in gaps
+    walk.tally.named = gaps.isdisjoint(("layers", "inputs"))
     walk.tally.numbered = frozenset(
         str(problem.route[1])
         for problem in checker.problems
@@ -37,7 +46,8 @@ def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker, own: Cont
     )
     scope = Scope("", variables, {name: ("inputs", name) for name in spec.inputs})
     # without inputs every wire is unknown: the graph says that one is needed, and nothing follows from it
-    only: Any = UNKNOWN if not spec.inputs else Ref(next(iter(spec.inputs))) if len(spec.inputs) == 1 else None
+    first = UNKNOWN if not spec.inputs or "inputs" in gaps else Ref(next(iter(spec.inputs)))
+    only: Any = first if len(spec.inputs) < 2 or first is UNKNOWN else None
     last: Any = UNKNOWN
     unused: list[Nested] = []
     complete = True
@@ -59,6 +69,7 @@ def expand(spec: Spec, variables: Mapping[str, Any], checker: Checker, own: Cont
         tally.named,
         tally.unsure,
         frozenset(tally.doubled),
+        gaps,
     )
 
 
@@ -104,6 +115,8 @@ class _Expansion(Walk):
         self.count(route, context)
         form = stepform.read(item, route, self, context)
         if form is None:
+            if item == UNREAD:
+                self.tally.named = False
             return self.lost(item if isinstance(item, dict) else {}, route, context)
         key, value, given, sure = form
         words: dict[str, Any] | None = given
@@ -112,6 +125,8 @@ class _Expansion(Walk):
             if words is None:
                 self._leave_out(given, route, context)
                 return previous
+            lost = given.keys() - words.keys()
+            sure = sure and not lost & {"call", "output"} and not ("name" in lost and isinstance(given["name"], list))
         assert words is not None
         here = Here((*route, key) if isinstance(item, dict) else route, previous, start, context, sure)
         if key in FORMS:
@@ -137,6 +152,11 @@ class _Expansion(Walk):
         operation = self._operation(key, value, here)
         if operation is not None:
             words = self._own_words(operation, words, here)
+        elif isinstance(value, dict) and isinstance(value.get("name"), str) and "name" not in words:
+            words = {**words, "name": value["name"]}
+        if operation is None and UNREAD in (value, words.get("name")):
+            words = {word: given for word, given in words.items() if word != "name"}
+            self.tally.named = False
         if operation is None and "name" not in words and self._is_unknown(key):
             self.tally.unsure = True
         name = self.name(words, key.rsplit(".", 1)[-1], here)
@@ -158,7 +178,7 @@ class _Expansion(Walk):
         kind = "ops" if key.startswith("ops.") else "layers"
         known = self.checker.registry.find(kind, key)
         if known is None:
-            if self.tally.modules:
+            if self.tally.operations:
                 self._unknown(key, here)
             return None
         if value is not None:

@@ -50,6 +50,10 @@ class NoValue(NamedTuple):
 
 TO_BE_GIVEN = NoValue(False)
 WRONG = NoValue(True)
+UNREAD = "$\0"
+"""What stands in the data for a value that could not be read: a text that no file can hold, and no variable gives."""
+OTHERS = ""
+"""Among variables: there may be others, which could not be read."""
 
 
 class Variable(NamedTuple):
@@ -70,6 +74,8 @@ def substitute(text: str, variables: Mapping[str, Any]) -> Any:
 
     Alone in a scalar a variable or expression keeps its type; inside a string it is printed.
     """
+    if text == UNREAD:
+        raise Unresolved
     parts = parse(text)
     if len(parts) == 1 and not isinstance(parts[0], str):
         return _value(parts[0], variables)
@@ -225,6 +231,8 @@ def _names(tree: ast.expr) -> list[str]:
 
 def _lookup(name: str, variables: Mapping[str, Any]) -> Any:
     if name not in variables:
+        if OTHERS in variables:
+            raise Unresolved
         known = list(variables)
         help = suggestion(name, known, f"variables here: {listing(known)}" if known else "define it under `vars`")
         raise ExpressionError("unknown-variable", f"there is no variable `{name}`", help)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kspec.diagnostics import Route, suggestion
 from kspec.spec.blocks import call_again
-from kspec.spec.expressions import WRONG
+from kspec.spec.expressions import OTHERS, WRONG
 from kspec.spec.graph import Saved
 from kspec.spec.stepform import refuse
 from kspec.spec.steps import UNKNOWN, Shared, Step, Unknown
@@ -20,6 +20,7 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     """Call an earlier layer or block use again."""
     target = walk.filled(value, here.route, here.context)
     if target is UNKNOWN:
+        walk.tally.named = False
         return None
     if not isinstance(target, str):
         walk.wrong("wrong-type", f"`reuse` is the name of a step, not {shown(target)}", here.route, here.context)
@@ -31,7 +32,10 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     if not _is_made(target, here, walk):
         return None
     if walk.aliases.get(full) is UNKNOWN:
-        return walk.lost(words, here.route, here.context)
+        if "name" in words:
+            return walk.lost(words, here.route, here.context)
+        walk.aliases[walk.name(words, target, here)] = UNKNOWN
+        return UNKNOWN
     wires = walk.wires(words, here)
     name = walk.name(words, target, here)
     if full in scope.uses:
@@ -52,6 +56,8 @@ def _is_made(target: str, here: Here, walk: Walk) -> bool:
         message, help = f"`{target}` is an input, not a layer or a block use", ""
     elif made is not None:
         return True
+    elif not walk.tally.named:
+        return False
     elif target in scope.reserved:
         message, help = f"`{target}` is made further down", "`reuse` comes after what it calls again"
     else:
@@ -78,14 +84,14 @@ def repeat(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     inner = inherit(words, here.context)
     scope = here.context.scope
     saved = scope.variables
-    for index, item in enumerate(items or ()):
+    for index, item in enumerate(items):
         if variable is not None:
             scope.variables = {**saved, variable: item}
         uses = (*here.context.uses, (*here.route, index))
         walk.count(here.route, here.context)
         previous = walk.chain(words["layers"], here.beside("layers"), previous, inner._replace(uses=uses))
     scope.variables = saved
-    if items is None or items is _ONE:  # what as many copies as are meant would give is not known
+    if items is _ONE:  # what as many copies as are meant would give is not known
         previous = UNKNOWN
     return _named(words, previous, here, walk)
 
@@ -94,22 +100,23 @@ _ONE = (WRONG,)
 """A copy for the sake of the mistakes in it, where it is not known how many there are."""
 
 
-def _copies(value: Any, here: Here, walk: Walk) -> tuple[str | None, Sequence[Any] | None]:
-    """The walking variable and its values: ``12``, ``{i: 12}``, ``{filters: [64, 128]}``; None where none are known."""
+def _copies(value: Any, here: Here, walk: Walk) -> tuple[str | None, Sequence[Any]]:
+    """The walking variable and its values: ``12``, ``{i: 12}``, ``{filters: [64, 128]}``."""
     variable = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else None
     if variable is not None and not str(variable).isidentifier():
         help = "a variable's name has letters, digits and `_`: `{i: 12}`"
         message = f"`{variable}` cannot be a variable's name"
         walk.wrong("wrong-value", message, (*here.route, variable), here.context, help, "key")
         walk.tally.named = False
-        return None, None
+        return OTHERS, _ONE
     items = _walked(walk.filled(value, here.route, here.context), variable, here, walk)
     if items is _ONE:
         walk.tally.unsure = True
+        variable = variable if variable is not None else OTHERS
     return variable, items
 
 
-def _walked(value: Any, variable: str | None, here: Here, walk: Walk) -> Sequence[Any] | None:
+def _walked(value: Any, variable: str | None, here: Here, walk: Walk) -> Sequence[Any]:
     """The values that a repeat's variable takes."""
     if value is UNKNOWN:
         return _ONE
@@ -119,7 +126,7 @@ def _walked(value: Any, variable: str | None, here: Here, walk: Walk) -> Sequenc
             help = "write `{i: 12}` or `{filters: [64, 128]}`"
             walk.wrong("wrong-value", f"`repeat` has one variable, not {len(value)}", route, here.context, help)
             walk.tally.named = False
-            return None
+            return _ONE
         value, route = value[variable], (*route, variable)
     if isinstance(value, list) and variable is not None:
         return value
@@ -148,6 +155,7 @@ def parallel(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> An
         message = f"`parallel` is a list of chains, not {shown(value)}"
         if value in ([], {}):
             message = "`parallel` has no chains"
+        walk.tally.named = False
         walk.wrong("wrong-type", message, here.route, here.context, help)
         return None
     ends: list[Any] = []
@@ -185,10 +193,10 @@ def _merged(words: Mapping[str, Any], default: Any, ends: list[Any], here: Here,
 def model(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     """A saved model, or another spec, as one layer."""
     path = walk.filled(value, here.route, here.context)
-    if path is UNKNOWN:
-        return None
-    if not isinstance(path, str) or not path:
-        walk.wrong("wrong-type", f"`model` is a file, not {shown(path)}", here.route, here.context)
+    if not isinstance(path, str) or not path:  # without one it is not known what the step is called
+        walk.tally.named = False
+        if path is not UNKNOWN:
+            walk.wrong("wrong-type", f"`model` is a file, not {shown(path)}", here.route, here.context)
         return None
     output = words.get("output")
     if output is not None and not isinstance(output, str):

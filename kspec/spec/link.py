@@ -37,11 +37,13 @@ def link(spec: Spec, expanded: Expanded, checker: Checker) -> Graph | None:
     if spec.is_part:
         return None if checker.problems else Graph(spec.name, (), {}, (), {})
     linker = _Linker(expanded.aliases, {given.name: given.route for given in inputs}, checker, expanded)
-    if not inputs and not any(_is_about_inputs(problem) for problem in checker.problems):
+    if not inputs and "inputs" not in expanded.gaps and not any(map(_is_about_inputs, checker.problems)):
         checker.wrong("missing-key", "a spec needs at least one input", ("inputs",), "inputs: {x: 64}")
     nodes, layers = linker.nodes(expanded.steps)
     outputs = _outputs(spec, expanded, linker)
     ready = ordered(nodes, linker.inputs, checker)
+    if "outputs" in expanded.gaps:
+        outputs = None
     complete = outputs is not None and not any(_is_of_model(problem) for problem in checker.problems)
     return Graph(spec.name, inputs, layers, ready, outputs, complete=complete)
 
@@ -51,13 +53,13 @@ _BESIDE = ("kspec", "name", "seed", "weights", "compile", "fit", "data", "expect
 
 
 def _is_of_model(problem: Problem) -> bool:
-    """Whether a problem may have left something of the model out; what has its place already is of another file."""
-    return problem.span is not None or problem.route[:1] == () or problem.route[0] not in _BESIDE
+    """Whether a problem may have left something of the model out."""
+    return problem.route[:1] == () or problem.route[0] not in _BESIDE
 
 
 def _is_about_inputs(problem: Problem) -> bool:
-    """Whether a problem says already that the section `inputs` is wrong, or misspelled."""
-    return problem.route[:1] == ("inputs",) or "`inputs`" in problem.help
+    """Whether a problem says already that the section `inputs` is wrong."""
+    return problem.route[:1] == ("inputs",)
 
 
 def _inner_inputs(block: Nested) -> dict[str, Route]:

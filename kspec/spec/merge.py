@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from kspec import catalog
 from kspec.diagnostics import Note, Problem, Route, Span, SpecError
-from kspec.spec.places import Marks, Moved, Source
+from kspec.spec.expressions import UNREAD
+from kspec.spec.parse import respelt
+from kspec.spec.places import SECTIONS, Marks, Moved, Source, located
 from kspec.spec.project import Project, resolve
 from kspec.spec.source import contents, decode, read
 from kspec.spec.values import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -25,45 +28,63 @@ def load(path: Path, name: str, project: Project, stack: tuple[Path, ...] = ()) 
 
 
 def compose(source: Source, project: Project, stack: tuple[Path, ...] = ()) -> Source:
-    """`source` over what it extends, with the blocks that it imports."""
+    """`source` over what it extends, with the blocks that it imports; what of it cannot be read is a gap in it."""
+    source = respelt(source)
     data = source.data
     if not isinstance(data, dict):
         return source
     result = source
     if "extends" in data:
-        base = _other(source, ("extends",), data["extends"], project, stack)
-        result = over(_without_version(base), source)
+        try:
+            base = _other(source, ("extends",), data["extends"], project, stack)
+            result = over(_without_version(base), source)
+        except SpecError as error:
+            result = _with_gaps(source, error, SECTIONS)
     imports = data.get("import")
     if imports is None:
         return result
-    names = [imports] if isinstance(imports, str) else imports
-    if not isinstance(names, list):
-        problem = Problem("wrong-type", f"`import` is a list of files, not {shown(names)}", ("import",))
-        raise SpecError(source.locate(problem))
+    if not isinstance(imports, (str, list)):
+        problem = Problem("wrong-type", f"`import` is a list of files, not {shown(imports)}", ("import",))
+        return _with_gaps(result, SpecError(problem), ("blocks",))
+    names = imports if isinstance(imports, list) else [imports]
     for index, name in enumerate(names):
         route: Route = ("import", index) if isinstance(imports, list) else ("import",)
-        result = _with_blocks(result, _other(source, route, name, project, stack), route)
+        try:
+            result = _with_blocks(result, _other(source, route, name, project, stack), route)
+        except SpecError as error:
+            result = _with_gaps(result, error, ("blocks",))
     return result
 
 
+def _with_gaps(source: Source, error: SpecError, sections: Iterable[str]) -> Source:
+    """`source` without what could not be read."""
+    return replace(
+        source, problems=(*source.problems, *located(source, error.problems)), gaps=source.gaps.union(sections)
+    )
+
+
 def _other(source: Source, route: Route, name: object, project: Project, stack: tuple[Path, ...]) -> Source:
+    """A file that `source` includes; its problems say where, and lead nowhere in `source`."""
+    if name == UNREAD:
+        raise SpecError(())
     folder = source.file.path.parent if source.file.path is not None else project.root
-    try:
-        path = resolve(project, folder, name, route)
-    except SpecError as error:
-        raise SpecError(source.locate(problem) for problem in error.problems) from None
+    path = resolve(project, folder, name, route)
     if path in stack:
         names = " → ".join(f"`{file.name}`" for file in (*stack[stack.index(path) :], path))
-        problem = Problem("extends-cycle", f"these files include each other: {names}", route)
-        raise SpecError(source.locate(problem))
+        raise SpecError(Problem("extends-cycle", f"these files include each other: {names}", route))
+    note = Note("extended here" if route == ("extends",) else "imported here", span=source.span(route))
     try:
-        return load(path, _beside(source.file.name, str(name)), project, stack)
+        other = load(path, _beside(source.file.name, str(name)), project, stack)
     except SpecError as error:
-        note = Note("extended here" if route == ("extends",) else "imported here", span=source.span(route))
-        raise SpecError(
-            problem if problem.code == "extends-cycle" else replace(problem, notes=(*problem.notes, note))
-            for problem in error.problems
-        ) from None
+        raise SpecError(_noted(error.problems, note)) from None
+    return replace(other, problems=_noted(other.problems, note)) if other.problems else other
+
+
+def _noted(problems: Iterable[Problem], note: Note) -> tuple[Problem, ...]:
+    return tuple(
+        replace(problem, route=(), notes=problem.notes if problem.code == "extends-cycle" else (*problem.notes, note))
+        for problem in problems
+    )
 
 
 def _without_version(base: Source) -> Source:
@@ -72,7 +93,7 @@ def _without_version(base: Source) -> Source:
         return base
     if "kspec" not in base.data:
         problem = Problem("spec-version", "the format's version is missing", (), "begin the file with `kspec: 1`")
-        raise SpecError(base.locate(problem))
+        return replace(base, problems=(*base.problems, base.locate(problem)))
     return replace(base, data={key: value for key, value in base.data.items() if key != "kspec"})
 
 
@@ -88,7 +109,8 @@ def over(base: Source, top: Source) -> Source:
     if not isinstance(base.data, dict):
         raise SpecError(base.locate(Problem("wrong-type", f"a spec is a mapping, not {shown(base.data)}", ())))
     data, marks = _merge(base.data, base.marks, top.data, top.marks)
-    return replace(top, data=data, marks=marks)
+    problems = tuple(dict.fromkeys((*base.problems, *top.problems)))  # one file may come by two ways
+    return replace(top, data=data, marks=marks, problems=problems, gaps=base.gaps | top.gaps)
 
 
 def _merge(base: Any, base_marks: Any, top: Any, top_marks: Any) -> tuple[Any, Any]:
@@ -136,7 +158,10 @@ def _with_blocks(source: Source, other: Source, route: Route) -> Source:
     """`source` with the blocks of an imported file."""
     blocks = other.data.get("blocks") if isinstance(other.data, dict) else None
     if not isinstance(blocks, dict):
-        raise SpecError(source.locate(Problem("import", "the imported file has no `blocks`", route)))
+        source = replace(source, problems=(*source.problems, *other.problems))
+        if "blocks" in other.gaps or blocks == UNREAD:
+            return replace(source, gaps=source.gaps | {"blocks"})
+        raise SpecError(Problem("import", "the imported file has no `blocks`", route))
     own = source.data.get("blocks") or {}
     for name in blocks:
         # by two ways from one file it is one block
@@ -144,10 +169,11 @@ def _with_blocks(source: Source, other: Source, route: Route) -> Source:
             message = f"the imported file brings a block `{name}`, and there is one already"
             note = Note("it stands here", span=source.span(("blocks", name), "key"))
             problem = Problem("duplicate-name", message, route, "rename one of them", notes=(note,))
-            raise SpecError(source.locate(problem))
+            raise SpecError(problem)
     marks = bare(other.marks)
     members = {"blocks": marks.members["blocks"]}
-    part = Source(other.file, {"blocks": blocks}, marks._replace(members=members))
+    gaps = other.gaps & {"blocks"}
+    part = Source(other.file, {"blocks": blocks}, marks._replace(members=members), other.problems, gaps)
     return over(part, source)
 
 

@@ -80,11 +80,11 @@ class Names:
         head, _, output = name.rpartition(".")
         step = self.names.get(head)
         operation = step.operation if step is not None else None
-        if isinstance(operation, Unknown) or head in self.expanded.doubled:
-            return None
         if isinstance(operation, Shared) and step is not None:
             owner = self.owner(step)
             operation = owner.operation if owner is not None else None
+        if isinstance(operation, Unknown) or head in self.expanded.doubled:
+            return None
         if isinstance(operation, Saved) and operation.output is None:
             return Ref(head, output)
         if isinstance(operation, Nested):

@@ -70,6 +70,8 @@ class Registry:
     def __init__(self, custom: Mapping[str, Entry] | None = None, untrusted: Mapping[str, str] | None = None) -> None:
         self.custom = {name: describe(entry) for name, entry in (custom or {}).items()}
         self.untrusted = dict(untrusted or {})
+        self.whole = True
+        """Whether every custom module was read: without it a name that seems unknown may be one of its."""
 
     def find(self, kind: str, name: str) -> Known | None:
         return known(kind, name) or self.custom.get(name)
@@ -287,6 +289,8 @@ class Checker:
 
     def unknown(self, kind: str, name: str, route: Route, at: Any) -> None:
         """A name that is none of its kind's: the one that is meant, or where it does belong."""
+        if not self.registry.whole:
+            return
         help = advice.for_object(kind, name, self.registry.custom)
         if kind == "activations" and name[:1].isupper():
             layer = nearest(name, _LAYERS_TOO) if at == "key" else ""  # with arguments

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from kspec import catalog
-from kspec.diagnostics import Problem, Route, listing, nearest, suggestion
+from kspec.diagnostics import Problem, Route, listing, nearest, proposed, suggestion
 from kspec.spec import python
+from kspec.spec.expressions import UNREAD
+from kspec.spec.places import SECTIONS, Source
 from kspec.spec.schema import MAX_AXES, VERSION, Bound, Compile, Data, DataFile, Expect, Fit, Input, Spec
 from kspec.spec.values import MAX_SIZE, instead, shown, spaced
 
+_OF_MODEL = frozenset({"layers", "outputs"})
 _SECTIONS: dict[str, type[BaseModel]] = {"compile": Compile, "fit": Fit, "data": Data, "expect": Expect}
 
 
-def parse(data: Any, problems: list[Problem], broken: set[str]) -> Spec | None:
+def parse(data: Any, problems: list[Problem], broken: set[str], gaps: frozenset[str] = frozenset()) -> Spec | None:
     """The spec of merged data whose variables are put in.
 
     Sections that are wrong are noted in `problems`, named in `broken` and left out, so that the others are checked
-    all the same; None where there is nothing to go on with.
+    all the same; None where there is nothing to go on with. `gaps` are sections that could not be read wholly.
     """
     if not isinstance(data, dict):
         problems.append(Problem("wrong-type", f"a spec is a mapping, not {shown(data)}", (), "begin with `kspec: 1`"))
         return None
-    data = _versioned(data, problems)
-    if "layers" in data and data["layers"] in (None, []) and data.get("outputs") is None:
+    data = _versioned(data, problems, "kspec" in gaps)
+    unread = broken | gaps
+    if "layers" in data and data["layers"] in (None, []) and not data.get("outputs") and not unread & _OF_MODEL:
         problems.append(Problem("missing-key", "`layers` is empty", ("layers",), "layers: [{Dense: 10}]", "key"))
     if isinstance(data.get("inputs"), dict) and None in data["inputs"].values():  # `(28, 28)` is cut at its commas
         data = {**data, "inputs": python.rejoined(data["inputs"])}
@@ -37,14 +42,35 @@ def parse(data: Any, problems: list[Problem], broken: set[str]) -> Spec | None:
             details = error.errors(include_url=False)
             if attempt == 1:
                 problems.extend(dict.fromkeys(_problem(detail, data) for detail in details))
-                broken.update(_misspelt(details, data))
                 data = _pruned(data, details, broken)
             else:
                 broken.update(str(detail["loc"][0]).removesuffix("_") for detail in details)
     return None
 
 
-def _versioned(data: dict[Any, Any], problems: list[Problem]) -> dict[Any, Any]:
+def respelt(source: Source) -> Source:
+    """The source with its misspelt sections as what they must mean, each of them a problem."""
+    if not isinstance(source.data, dict):
+        return source
+    meant: dict[Any, str] = {}
+    problems = []
+    for key in source.data:
+        word = "" if key in SECTIONS else proposed(_unknown_help(str(key), (key,)))
+        if word and word not in source.data and word not in meant.values():
+            meant[key] = word
+            problem = Problem("unknown-key", f"a spec has no key `{key}`", (key,), f"did you mean `{word}`?", "key")
+            problems.append(source.locate(problem))
+    if not meant:
+        return source
+    data, keys, members = (
+        {meant.get(key, key): value for key, value in each.items()}
+        for each in (source.data, source.marks.keys, source.marks.members)
+    )
+    marks = source.marks._replace(keys=keys, members=members)
+    return replace(source, data=data, marks=marks, problems=(*source.problems, *problems))
+
+
+def _versioned(data: dict[Any, Any], problems: list[Problem], unread: bool) -> dict[Any, Any]:
     """The data with this format's version, whatever stood there."""
     given = data.get("kspec")
     if given == VERSION and type(given) is int:
@@ -54,14 +80,10 @@ def _versioned(data: dict[Any, Any], problems: list[Problem]) -> dict[Any, Any]:
         help = "install a newer kspec" if newer else "write `kspec: 1`"
         problems.append(Problem("spec-version", f"this kspec reads format 1, not {shown(given)}", ("kspec",), help))
         return {**data, "kspec": VERSION}
-    misspelt = next((key for key in data if nearest(key, ["kspec"])), None)
-    if misspelt is None:
-        message, help = "the format's version is missing", "begin the file with `kspec: 1`"
+    message, help = "the format's version is missing", "begin the file with `kspec: 1`"
+    if not unread:
         problems.append(Problem("spec-version", message, (), help))
-    else:
-        message, help = f"a spec has no key `{misspelt}`", "did you mean `kspec`?"
-        problems.append(Problem("unknown-key", message, (misspelt,), help, "key"))
-    return {"kspec": VERSION, **{key: value for key, value in data.items() if key != misspelt}}
+    return {"kspec": VERSION, **data}
 
 
 def _pruned(data: dict[Any, Any], details: list[Any], broken: set[str]) -> dict[Any, Any]:
@@ -75,19 +97,13 @@ def _pruned(data: dict[Any, Any], details: list[Any], broken: set[str]) -> dict[
         value = pruned.get(section)
         if section == "inputs" and inner and isinstance(value, dict):
             pruned[section] = dict(_unknown(name) if name == inner[0] else (name, item) for name, item in value.items())
+        elif section == "custom" and inner and isinstance(value, list):
+            pruned[section] = [UNREAD if index == inner[0] else item for index, item in enumerate(value)]
         elif section in _SECTIONS and inner and isinstance(value, dict):
             pruned[section] = {key: item for key, item in value.items() if key != inner[0]}
         else:
             broken.add(str(section).removesuffix("_"))
     return pruned
-
-
-def _misspelt(details: list[Any], data: dict[Any, Any]) -> set[str]:
-    """Sections that are there under a misspelt name."""
-    strange = [
-        str(detail["loc"][0]) for detail in details if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1
-    ]
-    return {meant for key in strange if (meant := nearest(key, _fields(()))) and meant not in data}
 
 
 def _unknown(name: Any) -> tuple[str, Any]:

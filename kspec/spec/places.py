@@ -68,6 +68,13 @@ class SourceFile(NamedTuple):
         return Span(self.name, line + 1, column + 1, end_line + 1, max(end_column, column + 1) + 1, text)
 
 
+SECTIONS = (
+    *("kspec", "name", "seed", "dtype_policy", "vars", "inputs", "blocks", "layers", "outputs", "compile", "fit"),
+    *("data", "expect", "weights", "class", "custom", "extends", "import"),
+)
+"""The words of a spec's top level."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A parsed file: plain data, and marks of the same form for the places."""
@@ -75,6 +82,10 @@ class Source:
     file: SourceFile
     data: Any
     marks: Any
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the text, or with a file that it includes; located."""
+    gaps: frozenset[str] = frozenset()
+    """Sections that therefore may lack something."""
 
     def span(self, route: Route, at: str = "value") -> Span:
         """The place of the value (or of its key) at `route`; of the nearest thing around it where it has none."""

@@ -20,7 +20,8 @@ def check_objects(spec: Spec, checker: Checker) -> Spec:
         update["compile"] = _compile(spec.compile, checker)
     if spec.fit is not None:
         _class_weight(spec.fit.class_weight, checker)
-        if spec.fit.initial_epoch >= spec.fit.epochs:
+        told = any(problem.route[:2] == ("fit", "epochs") for problem in checker.problems)
+        if spec.fit.initial_epoch >= spec.fit.epochs and not told:
             message = f"training from epoch {spec.fit.initial_epoch:,} to epoch {spec.fit.epochs:,} trains nothing"
             help = "`initial_epoch` counts from 0, and `epochs` is the last one"
             checker.wrong("wrong-value", message, ("fit", "initial_epoch"), help)

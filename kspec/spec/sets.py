@@ -10,15 +10,9 @@ from typing import Any, NamedTuple
 from kspec import catalog
 from kspec.diagnostics import Problem, Span, SpecError, UsageError, listing, suggestion
 from kspec.spec.merge import bare, other_object
-from kspec.spec.places import Marks, Moved, Source, SourceFile
+from kspec.spec.places import SECTIONS, Marks, Moved, Source, SourceFile
 from kspec.spec.source import read
 from kspec.spec.stepform import WORDS
-
-SECTIONS = (
-    *("kspec", "name", "seed", "dtype_policy", "vars", "inputs", "blocks", "layers", "outputs", "compile", "fit"),
-    *("data", "expect", "weights", "class", "custom", "extends", "import"),
-)
-"""The words of a spec's top level."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}\Z")
 

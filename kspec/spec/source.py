@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from kspec.diagnostics import Note, Problem, SpecError, listing
+from kspec.diagnostics import Note, Problem, Route, SpecError, listing
 from kspec.spec import slips
-from kspec.spec.places import ORIGIN, Marks, Moved, Position, Source, SourceFile
+from kspec.spec.expressions import UNREAD
+from kspec.spec.places import ORIGIN, SECTIONS, Marks, Moved, Position, Source, SourceFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,12 +54,26 @@ class _Reader:
         self.problems: list[Problem] = []
         self.anchors: dict[str, tuple[Any, Any, int] | None] = {}
         self.nodes = 0
+        self.stack: list[_Open] = []
+        """Collections whose end has not come yet, outermost first."""
+        self.gaps: set[Any] = set()
+        """Sections that could be read in part only."""
 
     def wrong(self, code: str, message: str, event: Any, help: str = "", notes: tuple[Note, ...] = ()) -> None:
         span = self.file.span(event.start_mark, event.end_mark)
-        self.problems.append(Problem(code, message, help=help, notes=notes, span=span))
+        self.problems.append(Problem(code, message, self.route(), help, notes=notes, span=span))
         if len(self.problems) >= MAX_PROBLEMS:
             raise _Bound
+
+    def route(self) -> Route:
+        """The way to the value that is being read; to what is around it, for a key."""
+        route: list[Any] = []
+        for around in self.stack:
+            if isinstance(around.data, list):
+                route.append(len(around.data))
+            elif around.key_event is not None and around.key is not None:
+                route.append(around.key)
+        return tuple(route)
 
     def count(self, event: Any) -> None:
         """One value more."""
@@ -76,7 +91,7 @@ class _Reader:
         value = event.value
         if event.tag is not None:
             self.tagged(event)
-            return value
+            return UNREAD
         if not event.implicit[0]:
             return value
         if value in _WORDS:
@@ -89,7 +104,7 @@ class _Reader:
         if _INT.match(value):
             if len(value) > MAX_DIGITS:
                 self.wrong("bad-number", f"a number of {len(value):,} digits", event, f"at most {MAX_DIGITS} digits")
-                return 0
+                return UNREAD
             return int(value)
         if _FLOAT.match(value):
             number = float(value)
@@ -102,18 +117,18 @@ class _Reader:
             return value
         shown = value if len(value) <= 20 else value[:20] + "…"
         self.wrong("bad-number", f"`{shown}` is not a finite number", event, "every number of a spec is finite")
-        return 0.0
+        return UNREAD
 
     def alias(self, event: Any) -> tuple[Any, Any, int]:
         name = event.anchor
         if name not in self.anchors:
             help = f"anchors so far: {listing('&' + a for a in self.anchors)}" if self.anchors else ""
             self.wrong("yaml-alias", f"`*{name}` has no anchor `&{name}` before it", event, help)
-            return None, event, 1
+            return UNREAD, event, 1
         found = self.anchors[name]
         if found is None:
             self.wrong("yaml-alias", f"`*{name}` stands inside what it names: a value cannot contain itself", event)
-            return None, event, 1
+            return UNREAD, event, 1
         data, marks, size = found
         return data, Moved(marks, self.file, event), size
 
@@ -121,7 +136,19 @@ class _Reader:
 class _Open:
     """A collection whose end has not come yet."""
 
-    __slots__ = ("anchor", "before", "data", "event", "key", "key_event", "keys", "members", "merges")
+    __slots__ = (
+        "anchor",
+        "before",
+        "data",
+        "event",
+        "key",
+        "key_event",
+        "keys",
+        "members",
+        "merges",
+        "twice",
+        "unread",
+    )
 
     def __init__(self, event: Any, data: Any, before: int) -> None:
         self.event, self.data, self.before, self.anchor = event, data, before, event.anchor
@@ -130,12 +157,16 @@ class _Open:
         self.key: Any = None
         self.key_event: Any = None
         self.merges: list[tuple[Any, Any, Any]] = []
+        self.unread = event.tag is not None
+        """Whether it could be read in part only, so that nothing is said of it."""
+        self.twice: tuple[Any, ...] = ()
+        """Keys that stand in it twice."""
 
 
 def read(text: str, name: str, path: Path | None = None) -> Source:
-    """Parse a spec's text.
+    """Parse a spec's text; where a value cannot be read, for which there is a problem, stands UNREAD.
 
-    Raises SpecError with every problem found up to the first syntax error.
+    Raises SpecError with every problem found up to the first syntax error or bound.
     """
     file = SourceFile(name, path, LINE_BREAK.split(text) or [""])
     reader = _Reader(file)
@@ -147,12 +178,10 @@ def read(text: str, name: str, path: Path | None = None) -> Source:
     try:
         data, marks = _read_events(reader, yaml.CSafeLoader(text))
     except yaml.YAMLError as error:
-        reader.problems.append(_syntax_problem(file, error))
+        raise SpecError([*reader.problems, _syntax_problem(file, error)]) from None
     except _Bound:
-        pass
-    if reader.problems:
-        raise SpecError(reader.problems)
-    return Source(file, data, marks)
+        raise SpecError(reader.problems) from None
+    return Source(file, data, marks, tuple(reader.problems), frozenset(map(str, reader.gaps)))
 
 
 class _Bound(Exception):
@@ -161,7 +190,7 @@ class _Bound(Exception):
 
 def _read_events(reader: _Reader, loader: Any) -> tuple[Any, Any]:
     """The event pass; a stack of open collections instead of recursion."""
-    stack: list[_Open] = []
+    stack = reader.stack
     root: tuple[Any, Any] | None = None
     get_event = loader.get_event
     while True:
@@ -218,6 +247,17 @@ def _close(reader: _Reader, top: _Open, event: Any) -> tuple[Any, Any]:
     for data, marks, place in top.merges:
         _merge(reader, top, data, marks, place)
     marks = Marks(top.event.start_mark, event.end_mark, top.keys, top.members, reader.file)
+    if top.unread:
+        if reader.stack:
+            top.data = UNREAD
+        else:
+            top.data.pop(UNREAD, None)
+            reader.gaps.update(SECTIONS)
+    elif top.twice:  # of a section the last one is read
+        if reader.stack:
+            top.data.update(dict.fromkeys(top.twice, UNREAD))
+        else:
+            reader.gaps.update(top.twice)
     if top.anchor is not None:
         reader.anchors[top.anchor] = (top.data, marks, reader.nodes - top.before)
     return top.data, marks
@@ -228,29 +268,34 @@ def _key(reader: _Reader, top: _Open, key: Any, marks: Any) -> None:
     place = marks.at if moved else marks
     if marks.__class__ is Marks:
         place = _Place(marks.start, marks.end)
-    top.key_event = place
-    if key.__class__ is not str and key.__class__ is not int:
+    if key == UNREAD:
+        top.unread = True
+    elif key.__class__ is not str and key.__class__ is not int:
         if isinstance(key, dict) and len(key) == 1 and next(iter(key.values())) is None:
             help = f"a variable is written `${next(iter(key))}`"
         else:
             help = "a key is a word or a whole number: quote it"
         shown = "a list or a mapping" if isinstance(key, (list, dict)) else f"`{_printed(key)}`"
         reader.wrong("wrong-type", f"{shown} cannot be a key", place, help)
-        key = str(key)
+        top.unread = True
+        key = UNREAD
     if key == "<<" and not moved and marks.implicit[0]:
-        top.key = None
+        top.key, top.key_event = None, place
         if top.merges:
             note = Note(
                 "`<<` stands here already",
                 span=reader.file.span(top.merges[0][2].start_mark, top.merges[0][2].end_mark),
             )
             reader.wrong("duplicate-key", "`<<` appears twice in one mapping", place, "write `<<: [*a, *b]`", (note,))
+            top.unread = True
         return
-    if key in top.keys:
+    if key in top.keys and key != UNREAD:
         first = top.keys[key]
         note = Note(f"`{key}` stands here already", span=reader.file.span(first.start_mark, first.end_mark))
+        top.key, top.key_event = key, place
         reader.wrong("duplicate-key", f"`{key}` appears twice in one mapping", place, "keep one of them", (note,))
-    top.key = key
+        top.twice += (key,)
+    top.key, top.key_event = key, place
 
 
 class _Place(NamedTuple):
@@ -279,7 +324,8 @@ def _member(top: _Open, data: Any, marks: Any) -> None:
 def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> None:
     """A merge key ``<<``: members that the mapping does not have itself (https://yaml.org/type/merge.html)."""
     inner = marks.marks if isinstance(marks, Moved) else marks
-    if isinstance(inner, yaml.AliasEvent):  # of an anchor that is not there, and is reported
+    if data == UNREAD:  # and is reported
+        top.unread = True
         return
     if isinstance(data, list):
         for value, mark in zip(data, inner.members, strict=True):
@@ -287,6 +333,7 @@ def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> No
         return
     if not isinstance(data, dict):
         reader.wrong("yaml-alias", "`<<` merges a mapping (or a list of them)", place, "write `<<: *name`")
+        top.unread = True
         return
     for key, value in data.items():
         if key not in top.data:

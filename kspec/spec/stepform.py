@@ -72,7 +72,7 @@ def read(item: Any, route: Route, walk: Walk, context: Context) -> Form | None:
     if (
         key not in BESIDE
         and not _is_operation(key, walk)
-        and walk.tally.modules
+        and walk.tally.operations
         and (form := _misspelt_form(key, walk))
     ):
         message = f"there is no layer, function or block `{key}`"

@@ -65,6 +65,8 @@ class Expanded(NamedTuple):
     """Whether an unnamed step is wrong, so that automatic names may be others than are meant."""
     doubled: frozenset[str] = frozenset()
     """Names that are given twice, so that it is not known what they mean."""
+    gaps: frozenset[str] = frozenset()
+    """Sections that could not be read, or in part only."""
 
 
 class Unknown(NamedTuple):

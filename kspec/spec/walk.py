@@ -93,8 +93,8 @@ class Tally:
         """Names that are given twice."""
         self.numbered: frozenset[str] = frozenset()
         """Inputs whose names are numbers, which is wrong."""
-        self.modules = True
-        """Whether every custom module was read: without it an operation that seems unknown may be one of its."""
+        self.operations = True
+        """Whether every block and custom module was read: without it an operation that seems unknown may be one."""
 
 
 class Walk:

@@ -6,9 +6,11 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 import kspec
 from kspec.diagnostics import Problem, SpecError
@@ -54,6 +56,113 @@ def test_a_misspelt_word_makes_no_shape_wrong(seed: int) -> None:
             told += 1
             assert problems(text, path, whole=True) == fast, f"{path.name}\n{text}"
     assert told > 20
+
+
+def _unread(text: str, rng: random.Random) -> str:
+    """A text with a value that cannot be read, or a key twice."""
+    events = [event for event in yaml.parse(text) if isinstance(event, yaml.ScalarEvent)]
+    event = rng.choice(events)
+    start, end = event.start_mark.index, event.end_mark.index
+    return text[:start] + rng.choice([".nan", f"!x {text[start:end]}"]) + text[end:]
+
+
+def _misspelt_section(text: str, rng: random.Random) -> str:
+    word = rng.choice(list(re.finditer(r"^[a-z]+(?=:)", text, re.MULTILINE)))
+    place = rng.randrange(word.start() + 1, word.end())
+    return text[:place] + text[place - 1] + text[place:]
+
+
+def _of_another_type(text: str, rng: random.Random) -> str:
+    names = "vars|blocks|layers|custom|inputs|outputs|compile"
+    found = list(re.finditer(rf"^({names}):.*\n((?:[ \-#].*\n|\n)*)", text, re.MULTILINE))
+    section = rng.choice(found) if found else None
+    return f"{text[: section.start()]}{section[1]}: 3\n{text[section.end() :]}" if section else text
+
+
+def _missing_file(text: str, rng: random.Random) -> str:
+    return re.sub(r"(?<=/|\[| )([a-z_0-9]+)\.yaml", r"\1_not_there.yaml", text, count=1)
+
+
+MISTAKES = (_unread, _misspelt_section, _of_another_type, _missing_file)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
+def test_what_cannot_be_read_causes_no_second_problem(mistake: Callable[[str, random.Random], str]) -> None:
+    rng = random.Random(0)
+    told = 0
+    for _ in range(150):
+        path = rng.choice(FILES)
+        text = path.read_text(encoding="utf-8")
+        if not re.search(r"^[a-z]+:", text, re.MULTILINE):
+            continue
+        text = mistake(text, rng)
+        found = problems(text, path, whole=True)
+        told += len(found)
+        assert len(found) < 2, f"{path.name}\n{text}\n{found}"
+    assert told > 10
+
+
+EVERYTHING = """\
+kspec: 1
+seed: .nan
+vras: {width: 8}
+import: missing.yaml
+custom: [no_such_module, 3, nor_this]
+inputs: {x: 4}
+layres:
+  - Dense: {units: $width, unts: 3}
+  - Dense: {units: 3, units: 4}
+  - of_the_import: {n: 3}
+  - {Dense: $wdith, name: b}
+  - Dense: [3]
+  - repeat: {1i: 2}
+    layers: [{Dense: {units: $i, bais: false}}]
+  - model: other.yaml
+    from: x
+  - {Reshape: [3], from: x}
+outputs: [b, d]
+compile: {optimizer: {adam: {learning: 1}}, loss: !x mse}
+fit: {epochs: 0}
+"""
+
+OTHER = """\
+kspec: 1
+inputs: {x: 4}
+layers:
+  - Dense: {unitz: 3}
+  - {Reshape: [3], from: x}
+"""
+
+
+def test_no_mistake_hides_another(in_tmp: Path) -> None:
+    """Values that cannot be read, misspelt sections, files that are not there, wrong shapes: all in one run."""
+    Path("other.yaml").write_text(OTHER, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        kspec.loads(EVERYTHING, name="spec.yaml", partly=True).plan()
+    found = sorted((str(problem.span), problem.code, problem.message) for problem in caught.value.problems)
+    assert found == sorted(ALL)
+
+
+ALL = [
+    ("other.yaml:4:13", "unknown-argument", "Dense has no argument `unitz`"),
+    ("other.yaml:5:6", "shape", "Reshape cannot turn (None, 4) into (3,): the sizes differ"),
+    ("spec.yaml:11:13", "unknown-variable", "there is no variable `wdith`"),
+    ("spec.yaml:12:12", "wrong-type", "Dense's `units` is a whole number, not a list"),
+    ("spec.yaml:13:14", "wrong-value", "`1i` cannot be a variable's name"),
+    ("spec.yaml:17:6", "shape", "Reshape cannot turn (None, 4) into (3,): the sizes differ"),
+    ("spec.yaml:19:30", "unknown-argument", "Adam has no argument `learning`"),
+    ("spec.yaml:19:51", "yaml-tag", "a tag (`!x`) is not allowed"),
+    ("spec.yaml:20:15", "wrong-value", "`epochs` is at least 1, not 0"),
+    ("spec.yaml:2:7", "bad-number", "`.nan` is not a finite number"),
+    ("spec.yaml:3:1", "unknown-key", "a spec has no key `vras`"),
+    ("spec.yaml:4:9", "file-missing", "there is no file `missing.yaml`"),
+    ("spec.yaml:5:10", "custom-code", "there is no Python module `no_such_module`"),
+    ("spec.yaml:5:26", "wrong-type", "`custom[1]` is a text, not 3"),
+    ("spec.yaml:5:29", "custom-code", "there is no Python module `nor_this`"),
+    ("spec.yaml:7:1", "unknown-key", "a spec has no key `layres`"),
+    ("spec.yaml:8:28", "unknown-argument", "Dense has no argument `unts`"),
+    ("spec.yaml:9:23", "duplicate-key", "`units` appears twice in one mapping"),
+]
 
 
 def test_what_is_wrong_in_a_section_hides_no_expectation() -> None:
