@@ -16,6 +16,7 @@ from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.check import check_steps, split_at
 from kspec.training.data.match import Matched
 from kspec.training.interface import Interface, interface_of
+from kspec.training.interrupts import Interrupts
 from kspec.training.watch import Progress, Row, Silent, Told, Watch, monotonic
 from kspec.training.weights import sample_weights, weights_by_class
 
@@ -71,14 +72,15 @@ def fit(
     interface = interface_of(model)
     by_class = weights_by_class(settings.class_weight, interface)
     train, validation = split(train, validation, settings)
-    watch = Watch(progress, on_row, monotonic)
+    interrupts = Interrupts()
+    watch = Watch(progress, on_row, monotonic, interrupts)
     guard, recorder = watch.callbacks()
     own = [*make(list(settings.callbacks)), *callbacks]
     steps = settings.steps_per_epoch or math.ceil(train.rows / (settings.batch_size or 32))
     begun = monotonic()
     progress.start(settings.epochs, steps, settings.initial_epoch + 1)
     try:
-        with _told(progress), failing():
+        with interrupts, _told(progress), failing():
             model.fit(
                 x=interface.pack_inputs(train.x),
                 y=targets(train, interface),

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from kspec.diagnostics import Problem, TrainingError
 from kspec.model.backend import load_keras
+from kspec.training.interrupts import Interrupts
 
 Row = dict[str, Any]
 """A row of the history: `epoch`, counted from 1, and Keras's own keys."""
@@ -64,8 +65,11 @@ class Silent:
 class Watch:
     """Follows one training: tells the progress, collects the history, and stops at a loss that is no number."""
 
-    def __init__(self, progress: Progress, on_row: Callable[[Row], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, progress: Progress, on_row: Callable[[Row], None], clock: Callable[[], float], interrupts: Interrupts
+    ) -> None:
         self.rows: list[Row] = []
+        self._interrupts = interrupts
         self._progress, self._on_row, self._clock = progress, on_row, clock
         self._lock = threading.Lock()
         self._epoch, self._begun, self._due = 0, 0.0, 0.0
@@ -106,6 +110,7 @@ class Watch:
 
     def _between(self) -> None:
         """Before a step, on the main thread."""
+        self._interrupts.raise_again()
         if self._bad is not None:
             self._stop_if_bad()
         if self._seen[0] != self._told and self._clock() >= self._due:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import warnings
 from typing import Any
 
@@ -48,6 +50,27 @@ def test_histories_and_weights_equal_keras(values: dict[str, Any]) -> None:
     for key, values_of_key in reference.history.items():
         assert [row[key] for row in history.rows if key in row] == values_of_key
     same(ours, theirs)
+
+
+def test_an_interrupt_that_someone_drops_stops_the_training() -> None:
+    """As C code does that calls Python: the exception comes to nothing, and the next step raises it again."""
+    steps = []
+
+    class Dropping(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            steps.append(batch)
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(classifier(), settings(epochs=3), DATA, callbacks=[Dropping()])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert steps == [0]
 
 
 def test_a_validation_set_and_sample_weights_equal_keras() -> None:
