@@ -25,6 +25,7 @@ COMMANDS = {
         "Show what Keras offers: layers, functions, optimizers, and how a spec writes them.",
     ),
     "explain": ("kspec.cli.explain", "Explain a problem's code."),
+    "lsp": ("kspec.cli.lsp", "Serve an editor: problems, shapes, completion while one types."),
 }
 
 
