@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kspec import api
 from kspec.diagnostics import KspecError, Problem, Span
+from kspec.editor.lsp.partial import partial_plan
 from kspec.editor.lsp.positions import Range, Text
 from kspec.model.plan import Plan
 from kspec.report.problems import arranged
@@ -15,7 +16,7 @@ from kspec.spec.compiled import Compiled
 
 
 class Checked(NamedTuple):
-    """What a check found: problems, and the spec as far as it is right."""
+    """What a check found: problems, the spec as far as it is right, and the shapes of what can be built."""
 
     problems: tuple[Problem, ...]
     compiled: Compiled | None = None
@@ -62,7 +63,7 @@ def whole(text: str, path: Path) -> Checked:
     try:
         return Checked(warnings, compiled, loaded.plan())
     except KspecError as error:
-        return Checked((*error.problems, *warnings), compiled)
+        return Checked((*error.problems, *warnings), compiled, partial_plan(compiled))
 
 
 def diagnostics(problems: Iterable[Problem], text: Text, file: str) -> list[Diagnostic]:

@@ -14,11 +14,11 @@ from kspec.editor.lsp import describe, names
 from kspec.editor.lsp.cursor import Cursor, cursor, path_typed
 from kspec.editor.lsp.document import Document
 from kspec.editor.lsp.known import Known
+from kspec.editor.lsp.names import value_in
 from kspec.editor.lsp.positions import Range
 from kspec.editor.lsp.slots import BLOCK_KEYS, FORMS, SECTIONS, Grammar, Slot, lone
 from kspec.spec.places import SECTIONS as TOP
 from kspec.spec.stepform import BESIDE, WORDS
-from kspec.spec.traces import value_at
 
 _METRIC_WORDS = catalog.COMPILE_METRICS
 _DTYPES = (
@@ -102,7 +102,7 @@ class _Offers:
 
     def keys(self, slot: Slot) -> Iterator[Item]:
         """The keys of the mapping at the cursor."""
-        given = value_at(self.at.data, self.route)
+        given = value_in(self.at.data, self.route)
         there = set(given) if isinstance(given, dict) else set()
         role = slot.role
         if role == "top":
@@ -162,7 +162,7 @@ class _Offers:
 
     def call_arguments(self, there: set[Any]) -> Iterator[Item]:
         """The tensors of the call, in a `from` that is a mapping; a block's inputs."""
-        operation = self.grammar.operation(value_at(self.at.data, self.route[:-1]))
+        operation = self.grammar.operation(value_in(self.at.data, self.route[:-1]))
         found = self.grammar.entry(operation)
         if found is not None:
             tensors = [each for each in found.entry.call if each.tensor is not None and each.name not in there]
@@ -247,7 +247,8 @@ class _Offers:
         """The names in scope, in the order: those that are given, `previous`, automatic ones."""
         given = names.names_in(self.at.data, self.scope)
         step = self.grammar.step(self.at.data, self.route)
-        own = value_at(self.at.data, step).get("name") if step is not None and step != self.route else None
+        around = value_in(self.at.data, step) if step is not None else None
+        own = around.get("name") if isinstance(around, dict) else None
         for name, where in given.items():
             if name != own and not (role == "reuse" and where.what == "input"):
                 yield Item(name, "name", self.told(name, where.what), rank=1)
@@ -282,7 +283,7 @@ class _Offers:
         compiled = self.known.compiled
         values = compiled.variables if compiled is not None else {}
         for name, where in names.variables_in(self.at.data, self.route).items():
-            value = values.get(name) if where.route[:1] == ("vars",) else value_at(self.at.data, where.route)
+            value = values.get(name) if where.route[:1] == ("vars",) else value_in(self.at.data, where.route)
             yield Item(name, "variable", describe.flow(value) if isinstance(value, (int, float, str)) else "")
 
 

@@ -73,7 +73,7 @@ def section(name: str) -> str:
 
 def entry(found: Entry) -> str:
     """A Keras name: its signature with defaults, and what Keras says of it."""
-    shown = [f"{each.name}" if each.required else f"{each.name}={flow(each.default)}" for each in found.parameters]
+    shown = [f"{each.name}" if each.required else f"{each.name}={each.default!r}" for each in found.parameters]
     tensors = [each.name for each in found.call if each.tensor is not None] if found.kind == "ops" else []
     short = found.path if found.kind != "custom" else found.name
     signature = f"{short}({', '.join([*tensors, *shown])})"

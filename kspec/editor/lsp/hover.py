@@ -10,11 +10,11 @@ from kspec.diagnostics import Route
 from kspec.editor.lsp import describe, names
 from kspec.editor.lsp.document import Document
 from kspec.editor.lsp.known import Known
+from kspec.editor.lsp.names import value_in
 from kspec.editor.lsp.places import Meaning, Reader
 from kspec.editor.lsp.positions import Range
 from kspec.editor.lsp.slots import lone
 from kspec.model.plan import Call
-from kspec.spec.traces import value_at
 
 
 class Hover(NamedTuple):
@@ -64,7 +64,7 @@ class _Teller:
         return _shapes(self.known.calls(self.document, place), self._is_form(place)) if place is not None else ""
 
     def _is_form(self, place: Route) -> bool:
-        operation = self.grammar.operation(value_at(self.data, place))
+        operation = self.grammar.operation(value_in(self.data, place))
         return operation in self.grammar.blocks or operation in ("repeat", "residual", "parallel")
 
     def operation(self, name: str) -> str:
@@ -93,10 +93,10 @@ class _Teller:
             shape = f"`{_shape(call.outputs)}`" if call is not None and call.outputs else ""
             return _joined([f"{title}: {shape}" if shape else title])
         if given.what == "output":
-            target = value_at(self.data, given.route)
+            target = value_in(self.data, given.route)
             call = self.known.named(str(target))
             return _joined([f"{title}: `{target}`", _shapes((call,), False) if call is not None else ""])
-        operation = self.grammar.operation(value_at(self.data, step)) if step is not None else ""
+        operation = self.grammar.operation(value_in(self.data, step)) if step is not None else ""
         told = f"{title}: `{operation}`" if operation else title
         if call is not None:
             return _joined([told, _shapes((call,), False)])
@@ -106,7 +106,7 @@ class _Teller:
         if meaning.given is None:
             return f"there is no variable `{meaning.name}` here"
         route = meaning.given.route
-        written = value_at(self.data, route)
+        written = value_in(self.data, route)
         title = f"variable `{meaning.name}`"
         if "repeat" in route:
             return f"{title} of a `repeat`, which walks `{describe.flow(written)}`"

@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
 from kspec.editor.lsp.document import Document
-from kspec.editor.lsp.names import blocks_in
+from kspec.editor.lsp.names import blocks_in, value_in
 from kspec.editor.lsp.slots import Grammar
 from kspec.model.plan import Call, Plan
 from kspec.spec.compiled import Compiled
 from kspec.spec.graph import Ref
 from kspec.spec.objects import Registry
-from kspec.spec.traces import value_at
 
 
 class Shapes(NamedTuple):
@@ -67,9 +66,11 @@ def _is_under(step: Route, call: Call) -> bool:
 
 def moved(now: Any, then: Any, step: Route) -> Route | None:
     """Where a step of `now` stands in `then`, the spec before the last changes; None where it is another one."""
-    value = value_at(now, step)
-    if value_at(then, step) == value:
+    value = value_in(now, step)
+    if value is None:
+        return None
+    if value_in(then, step) == value:
         return step
-    chain = value_at(then, step[:-1])
+    chain = value_in(then, step[:-1])
     same = [index for index, item in enumerate(chain) if item == value] if isinstance(chain, list) else []
     return (*step[:-1], same[0]) if len(same) == 1 else None

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
 from kspec.spec.steps import Expanded
-from kspec.spec.traces import value_at
 
 TOP: Route = ()
 
@@ -22,6 +21,16 @@ class Given(NamedTuple):
     """`step`, `input`, `output`, `block`, `variable`; `automatic`: a step's, by Keras's rule."""
 
 
+def value_in(data: Any, route: Route) -> Any:
+    """The value at a route; None where there is none: routes may be of an earlier text."""
+    for part in route:
+        if isinstance(data, dict):
+            data = data.get(part)
+        else:
+            data = data[part] if isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data) else None
+    return data
+
+
 def scope_of(route: Route) -> Route:
     """The names that a place sees: those of its block, else the spec's own."""
     return route[:2] if len(route) > 2 and route[0] == "blocks" else TOP
@@ -30,7 +39,7 @@ def scope_of(route: Route) -> Route:
 def names_in(data: Any, scope: Route) -> dict[str, Given]:
     """Every name that inputs and steps of a scope give themselves."""
     found: dict[str, Given] = {}
-    around = value_at(data, scope) if scope else data
+    around = value_in(data, scope) if scope else data
     if not isinstance(around, dict):
         return found
     inputs = around.get("inputs")
@@ -166,7 +175,7 @@ def variables_in(data: Any, route: Route) -> dict[str, Given]:
     for length in range(len(route) - 1, 0, -1):
         if route[length] != "layers":
             continue
-        walking = value_at(data, route[:length])
+        walking = value_in(data, route[:length])
         walked = walking.get("repeat") if isinstance(walking, dict) else None
         if isinstance(walked, dict):
             for name in walked:
@@ -190,6 +199,5 @@ def blocks_in(data: Any) -> dict[str, Any]:
 
 
 def _mapping(data: Any, route: Route) -> dict[str, Any]:
-    for part in route:
-        data = data.get(part) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
+    found = value_in(data, route)
+    return found if isinstance(found, dict) else {}

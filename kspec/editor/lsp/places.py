@@ -54,6 +54,8 @@ class Reader:
         found = []
         if (main := self._main(spot, raw)) is not None:
             found.append(main)
+            if main.what == "name" and main.given is not None and main.name != str(spot.value):
+                found += self._inner(main, spot)
         if "$" in raw:
             known = names.variables_in(self.document.everything, spot.route)
             for name, start, end in names.variables_at(raw):
@@ -128,15 +130,19 @@ class Reader:
         return Meaning(words.get(role, "argument"), text, place, spot)
 
     def _step(self, route: Route) -> object:
-        data = self.document.everything
-        for part in route[:-1]:
-            data = data.get(part) if isinstance(data, dict) else data[part]
-        return data
+        return names.value_in(self.document.everything, route[:-1])
 
     def _operation(self, text: str, place: Range, spot: Spot) -> Meaning:
         if text in self.grammar.blocks:
             return Meaning("block", text, place, spot, Given(("blocks", text), "key", "block"))
         return Meaning("operation", text, place, spot)
+
+    def _inner(self, head: Meaning, spot: Spot) -> list[Meaning]:
+        """What follows the name of a block's use: `.dense` in `tower.dense`."""
+        full = str(spot.value)
+        given = self.automatic(head.scope).get(full)
+        start = head.range.end + 1
+        return [Meaning("name", full, Range(start, spot.end), spot, given, head.scope)] if given is not None else []
 
     def _reference(self, text: str, place: Range, spot: Spot, scope: Route) -> Meaning:
         if text in ("previous", "input") and text not in self.names(scope):

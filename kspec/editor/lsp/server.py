@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -51,11 +53,13 @@ class Server(LanguageServer):
         """An open spec; None for another file."""
         return self.session.open.get(uri)
 
-    def changed(self, uri: str, text: str, version: int | None) -> None:
+    def changed(self, uri: str, text: str, version: int | None, delay: float = DELAY) -> None:
         """Take a new text: tell at once what the text alone shows, and have shapes looked at when nobody types."""
+        before = self.document(uri)
         found = self.session.change(uri, _path(uri), text, version, check=self.session.last_seconds(uri) < SLOW)
-        self.publish(found)
-        self.recheck(uri, DELAY)
+        if self.session.news(before, found):
+            self.publish(found)
+        self.recheck(uri, delay)
 
     def recheck(self, uri: str, delay: float) -> None:
         """Look at the whole spec after a while, unless it changes again."""
@@ -80,6 +84,13 @@ class Server(LanguageServer):
             self.text_document_publish_diagnostics(
                 lsp.PublishDiagnosticsParams(uri=opened.uri, version=opened.version, diagnostics=found)
             )
+
+    def defect(self, error: Exception) -> None:
+        """Tell of a defect in the editor's log."""
+        if os.environ.get("KSPEC_TRACEBACK"):
+            traceback.print_exception(error, file=sys.stderr)
+        message = f"kspec: a defect of kspec itself: {type(error).__name__}: {error}"
+        self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, message))
 
     @property
     def encoding(self) -> str:
@@ -117,8 +128,8 @@ def _documents(server: Server) -> None:
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
     def saved(params: lsp.DidSaveTextDocumentParams) -> None:
-        for uri in server.session.open:  # any of them may include the file that was written
-            server.recheck(uri, 0)
+        for uri, opened in list(server.session.open.items()):  # any of them may include the file that was written
+            server.changed(uri, opened.document.text.text, opened.version, 0)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: lsp.DidCloseTextDocumentParams) -> None:
@@ -141,7 +152,11 @@ def _words(server: Server) -> None:
         if opened is None or not (opened.document.is_spec or not opened.document.text.text.strip()):
             return None
         place = params.position
-        return answer(opened, opened.document.text.offset(place.line, place.character, server.encoding))
+        try:
+            return answer(opened, opened.document.text.offset(place.line, place.character, server.encoding))
+        except Exception as error:  # a defect of ours: the editor goes on without an answer
+            server.defect(error)
+            return None
 
     @server.feature(lsp.TEXT_DOCUMENT_HOVER)
     def told(params: lsp.HoverParams) -> lsp.Hover | None:
@@ -252,6 +267,8 @@ def _said(problems: tuple[Problem, ...]) -> str:
 
 def serve() -> int:
     """Serve one editor over standard input and output, to its end; the exit status."""
+    if not os.environ.get("KSPEC_TRACEBACK"):  # pygls prints tracebacks of what an editor is only refused
+        logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)
     with _own_output() as output:
         server = make()
         server.start_io(sys.stdin.buffer, output)

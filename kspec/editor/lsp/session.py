@@ -24,6 +24,13 @@ class Open:
     document: Document
     known: Known
     problems: tuple[Problem, ...] = ()
+    fast: tuple[Problem, ...] = ()
+    """Those that the text alone shows."""
+
+    @property
+    def deep(self) -> bool:
+        """Whether there are problems that only shapes show."""
+        return self.problems != self.fast
 
 
 class Session:
@@ -54,8 +61,17 @@ class Session:
                 known = known._replace(compiled=checked.compiled)
         elif document.is_spec and last is not None:
             problems = last.problems
-        self.open[uri] = Open(uri, version, document, known, problems)
+        self.open[uri] = Open(uri, version, document, known, problems, problems)
         return self.open[uri]
+
+    def news(self, before: Open | None, after: Open) -> bool:
+        """Whether a new text's own problems are to be told before shapes are looked at.
+
+        Not where they are the same and others are shown beside them: those would vanish and come back at each key.
+        """
+        if before is None or not before.deep or not after.document.is_spec:
+            return True
+        return [(each.code, each.message) for each in before.fast] != [(each.code, each.message) for each in after.fast]
 
     def look(self, uri: str, opened: Open) -> Checked | None:
         """Check a document with its shapes; None where it has changed meanwhile. For a thread of its own."""
