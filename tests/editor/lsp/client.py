@@ -35,8 +35,9 @@ class Editor:
         self.published: list[dict[str, Any]] = []
         self.count = 0
         self.errors = b""
-        threading.Thread(target=self._listen, daemon=True).start()
-        threading.Thread(target=self._drain, daemon=True).start()
+        self.readers = [threading.Thread(target=each, daemon=True) for each in (self._listen, self._drain)]
+        for reader in self.readers:
+            reader.start()
         general = {"general": {"positionEncodings": list(encodings)}} if encodings else {}
         self.capabilities = self.request(
             "initialize",
@@ -129,6 +130,8 @@ class Editor:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
+        for reader in self.readers:
+            reader.join(PATIENCE)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()

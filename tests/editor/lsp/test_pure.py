@@ -313,10 +313,8 @@ def test_definition_of_an_automatic_name() -> None:
     lines = text.splitlines()
     assert target(given, "flatten") == (HERE.name, lines.index("  - Flatten:") + 1)
     assert target(given, "left.inner") == (HERE.name, lines.index("    name: left") + 1)
-    assert target(given, "inner, right") == (
-        HERE.name,
-        lines.index("      - Dense: {units: $dim, activation: relu}") + 2,
-    )
+    inner = lines.index("      - Dense: {units: $dim, activation: relu}") + 1
+    assert target(given, "inner, right") == (HERE.name, inner)
 
 
 def test_definition_in_other_files() -> None:
