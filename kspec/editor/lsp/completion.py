@@ -307,6 +307,12 @@ def _last(document: Document, typed: Range) -> str:
     return document.text.text[typed.start : typed.end].rpartition("/")[2]
 
 
+def warm() -> None:
+    """Read what every list of operations needs, so that the first one does not wait for it."""
+    for kind in ("layers", "ops"):
+        tuple(catalog.entries(kind).values())
+
+
 def ordered(items: Iterable[Item]) -> list[Item]:
     """The items as they are shown."""
     return sorted(items, key=lambda item: item.rank)

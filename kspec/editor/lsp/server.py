@@ -22,7 +22,7 @@ from pygls.uris import from_fs_path, to_fs_path
 from kspec.diagnostics import KspecError, Problem
 from kspec.editor.lsp import convert
 from kspec.editor.lsp.actions import actions
-from kspec.editor.lsp.completion import complete, documented, ordered
+from kspec.editor.lsp.completion import complete, documented, ordered, warm
 from kspec.editor.lsp.definition import definition, references
 from kspec.editor.lsp.hover import hover
 from kspec.editor.lsp.outline import outline
@@ -115,6 +115,10 @@ def make() -> Server:
 
 def _documents(server: Server) -> None:
     """What happens to open files."""
+
+    @server.feature(lsp.INITIALIZED)
+    def ready(_: lsp.InitializedParams) -> None:
+        asyncio.get_running_loop().run_in_executor(server.worker, warm)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: lsp.DidOpenTextDocumentParams) -> None:

@@ -179,6 +179,29 @@ def test_other_files_are_left_alone(editor: Editor) -> None:
     editor.notify("textDocument/didClose", {"textDocument": {"uri": editor.uri("other.yaml")}})
 
 
+def test_what_custom_code_prints_stays_out_of_the_protocol(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.kspec]\ntrust = ["loud"]\n', encoding="utf-8")
+    code = [
+        "import os, keras",
+        "print('from Python')",
+        "os.write(1, b'from C')",
+        "class Loud(keras.layers.Layer):",
+        "    def call(self, inputs):",
+        "        print('while it is called')",
+        "        return inputs",
+    ]
+    (tmp_path / "loud.py").write_text("\n".join(code) + "\n", encoding="utf-8")
+    text = "kspec: 1\ncustom: [loud]\ninputs: {x: 3}\nlayers:\n  - Loud\n"
+    with Editor(tmp_path) as editor:
+        editor.open("a.yaml", text)
+        assert editor.diagnostics("a.yaml", 1, count=2) == []
+        found = editor.request("textDocument/hover", editor.at("a.yaml", 4, 5))
+        assert found["contents"]["value"].startswith("output: `(None, 3) float32`")
+        assert editor.end() == 0
+    assert b"from Python" in editor.errors
+    assert b"from C" in editor.errors
+
+
 def test_other_encodings_and_an_early_end(tmp_path: Path) -> None:
     with Editor(tmp_path, "utf-32", "utf-16") as editor:
         assert editor.capabilities["positionEncoding"] == "utf-32"
