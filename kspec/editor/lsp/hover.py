@@ -15,6 +15,7 @@ from kspec.editor.lsp.places import Meaning, Reader
 from kspec.editor.lsp.positions import Range
 from kspec.editor.lsp.slots import lone
 from kspec.model.plan import Call
+from kspec.spec.objects import Known as Entry
 
 
 class Hover(NamedTuple):
@@ -128,8 +129,9 @@ class _Teller:
                 parameter = around.known.parameters.get(meaning.name)
                 if parameter is not None:
                     return describe.parameter(parameter, around.known.entry.name)
-            if around.role in ("call",) and around.known is not None:
-                argument = around.known.entry.argument(meaning.name)
+            if around.role in ("call", "refs"):
+                found = around.known or self._called(route)
+                argument = found.entry.argument(meaning.name) if found is not None else None
                 return describe.argument(argument) if argument is not None else ""
             if around.role == "section":
                 return describe.field(around.name, meaning.name)
@@ -138,6 +140,11 @@ class _Teller:
                 return describe.entry(slot.known.entry)
             return ""
         return self._value(meaning)
+
+    def _called(self, route: Route) -> Entry | None:
+        """What the step around a place calls."""
+        step = self.grammar.step(self.data, route)
+        return self.grammar.entry(self.grammar.operation(value_in(self.data, step))) if step is not None else None
 
     def _value(self, meaning: Meaning) -> str:
         slot = lone(self.grammar.slot(self.data, meaning.spot.route))

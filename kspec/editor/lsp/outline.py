@@ -10,6 +10,7 @@ from kspec.editor.lsp.document import Document
 from kspec.editor.lsp.known import Known
 from kspec.editor.lsp.positions import Range
 from kspec.editor.lsp.slots import Grammar
+from kspec.spec.expressions import UNREAD
 
 _MOST = 20_000
 """So many symbols are told."""
@@ -59,7 +60,7 @@ class _Maker:
         inner = tuple(children) if children is not None and self.count < _MOST else ()
         selection = self.keys.get(route) or self.first[route]
         end = max([self.ends[route], *(child.range.end for child in inner)])
-        return Symbol(str(name) or "?", detail, kind, Range(selection.start, end), selection, inner)
+        return Symbol(_short(name) or "?", detail, kind, Range(selection.start, end), selection, inner)
 
     def section(self, name: Any, value: Any) -> Symbol:
         route: Route = (name,)
@@ -88,7 +89,7 @@ class _Maker:
         return self.symbol(name, "", "block", route, inside())
 
     def chain(self, chain: Any, route: Route) -> Iterator[Symbol]:
-        if isinstance(chain, (dict, str)):
+        if isinstance(chain, (dict, str)) and self.has(route):  # a key that stands twice has no place of its own
             yield self.step(chain, route)
         for index, item in enumerate(chain) if isinstance(chain, list) else ():
             if self.has((*route, index)):
@@ -123,7 +124,7 @@ class _Maker:
 
 def _short(value: Any) -> str:
     """A value in a few words."""
-    if value is None:
+    if value is None or value == UNREAD:
         return ""
     if isinstance(value, dict):
         text = ", ".join(f"{key}: {_short(item)}" for key, item in list(value.items())[:4])

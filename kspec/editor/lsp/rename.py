@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kspec import catalog
 from kspec.diagnostics import Problem, SpecError, UsageError
-from kspec.editor.lsp import names
+from kspec.editor.lsp import checks, names
 from kspec.editor.lsp.definition import occurrences
 from kspec.editor.lsp.document import Document
 from kspec.editor.lsp.known import Known
@@ -35,7 +35,9 @@ def rename(document: Document, known: Known, offset: int, new: str) -> list[Rang
     meaning = _meaning(reader, offset)
     if new != meaning.name:
         _check(reader, meaning, new)
-    return [each.range for each in occurrences(reader, meaning)]
+    places = sorted({each.range for each in occurrences(reader, meaning)} | set(_from_outside(reader, meaning)))
+    _check_whole(document, places, new)
+    return places
 
 
 def _meaning(reader: Reader, offset: int) -> Meaning:
@@ -81,6 +83,38 @@ def _check(reader: Reader, meaning: Meaning, new: str) -> None:
     taken = reader.outputs if meaning.what == "output" else {**reader.automatic(meaning.scope)}
     if new in taken or new in reader.names(meaning.scope):
         raise _refused(f"the name `{new}` is taken")
+
+
+def _from_outside(reader: Reader, meaning: Meaning) -> list[Range]:
+    """Where a step of a block is named from outside: the end of `tower.dense`."""
+    if meaning.what != "name" or not meaning.scope or meaning.given is None:
+        return []
+    step = reader.grammar.step(reader.document.everything, meaning.given.route)
+    return [
+        Range(each.range.end - len(meaning.name), each.range.end)
+        for spot in reader.document.spots
+        if f".{meaning.name}" in str(spot.value)
+        for each in reader.meanings(spot)
+        if each.given is not None and each.given.what == "automatic" and each.name.endswith(f".{meaning.name}")
+        if step is not None and each.given.route[: len(step)] == step
+    ]
+
+
+def _check_whole(document: Document, places: list[Range], new: str) -> None:
+    """Refuse what would leave the spec with an error more: a name that is used in a way not seen here."""
+    text = document.text.text
+    after = text
+    for each in reversed(places):
+        after = after[: each.start] + new + after[each.end :]
+    before, now = (_errors(each, document) for each in (text, after))
+    if len(now) > len(before):
+        known = {problem.message for problem in before}
+        problem = next((problem for problem in now if problem.message not in known), now[0])
+        raise _refused(f"it would leave an error: {problem.message}")
+
+
+def _errors(text: str, document: Document) -> list[Problem]:
+    return [each for each in checks.fast(text, document.path).problems if each.severity == "error"]
 
 
 def _check_block(reader: Reader, old: str, new: str) -> None:

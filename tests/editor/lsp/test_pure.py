@@ -259,6 +259,10 @@ def test_hover_on_the_rest(shaped: tuple[Document, Known]) -> None:
     assert "SparseCategorical" in told(shaped, "sparse_categorical") or "sparse" in told(shaped, "sparse_categorical")
     assert told(shaped, "outputs").startswith("`outputs`: ")
     assert told(shaped, "optimizer").startswith("`optimizer` of keras.Model.compile")
+    attention = "kspec: 1\ninputs: {x: [3, 4]}\nlayers:\n  - MultiHeadAttention: {num_heads: 1, key_dim: 2}\n"
+    attention += "    from: {query: x, value: x}\n    call: {use_causal_mask: true}\n"
+    assert told(opened(attention), "query: x") == "`query` of the call: a tensor, to be given"
+    assert told(opened(attention), "use_causal") == "`use_causal_mask` of the call: a constant, by default `false`"
     assert told(shaped, "from: meta").endswith("by default the previous step")
 
 
@@ -376,6 +380,19 @@ def test_rename(word: str, new: str, count: int) -> None:
 def test_rename_refuses(plain: tuple[Document, Known], word: str, new: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         rename(*plain, place(SPEC, word), new)
+
+
+def test_rename_of_a_step_that_is_named_from_outside_its_block() -> None:
+    text = SPEC.replace("[left, right]", "[left.inner, right]")
+    assert renamed(text, "inner", "core") == text.replace("inner", "core")
+    assert renamed(text, "left", "port") == text.replace("left", "port")
+
+
+def test_rename_refuses_what_would_break() -> None:
+    text = SPEC.replace("    name: left\n", "").replace("[left, right]", "[tower.inner, right]")
+    given = opened(text)
+    with pytest.raises(UsageError, match="named after this block"):
+        rename(*given, place(text, "tower"), "mast")
 
 
 def test_rename_refuses_an_automatic_name() -> None:
