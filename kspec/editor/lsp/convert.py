@@ -10,9 +10,10 @@ from lsprotocol import types as lsp
 from kspec.diagnostics import Span
 from kspec.editor.lsp import checks
 from kspec.editor.lsp.actions import Action
-from kspec.editor.lsp.completion import Completion, Item
+from kspec.editor.lsp.completion import Completion
 from kspec.editor.lsp.definition import Target
 from kspec.editor.lsp.hover import Hover
+from kspec.editor.lsp.offers import Item
 from kspec.editor.lsp.outline import Symbol
 from kspec.editor.lsp.positions import Range, Text, units
 from kspec.editor.lsp.session import Open
