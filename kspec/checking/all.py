@@ -49,7 +49,8 @@ def _in_order(
     fast = all(request.fast for request in requests.values())
     made: list[Done] = []
     following = 0
-    work = run(missing, processes(len(missing), fast))
+    alone = any(request.fix for request in requests.values())  # two may correct one file that both include
+    work = run(missing, 1 if alone else processes(len(missing), fast))
     try:
         while following < count:
             if following in known:

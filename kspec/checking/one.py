@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
-from kspec.diagnostics import KspecError, Problem, UsageError, one_line
+from kspec.diagnostics import KspecError, Problem, one_line
 
 if TYPE_CHECKING:
     from kspec.api import Loaded
@@ -18,7 +18,7 @@ class Request(NamedTuple):
     """What is to be checked, and how.
 
     `path` is the file as the person named it. `text` stands for a file's content, as from standard input, and `path`
-    then is what it is called. `fix` corrects misspelt words in the file first.
+    then is what it is called. `fix` corrects misspelt words in the file first, and goes with no `text`.
     """
 
     path: str
@@ -79,6 +79,4 @@ def _loaded(request: Request) -> Loaded:
 def _fixed(request: Request) -> int:
     from kspec import api
 
-    if request.text is not None:
-        raise UsageError(Problem("usage", "`--fix` corrects files, not standard input", help="name the file"))
     return api.fix(request.path, sets=request.sets, trust=request.trust, fast=request.fast)

@@ -12,7 +12,7 @@ from kspec.cli import options
 from kspec.cli.completion import spec_paths
 from kspec.cli.edge import defect, trace, tracing
 from kspec.cli.reading import standard_input
-from kspec.diagnostics import Problem
+from kspec.diagnostics import Problem, UsageError
 from kspec.report.formats import FORMATS, Checked, Results, printed
 
 
@@ -57,6 +57,8 @@ def command(
     from kspec.report.problems import ok_line
     from kspec.spec.finding import spec_files
 
+    if fix and Path("-") in paths:
+        raise UsageError(Problem("usage", "`--fix` corrects files, not standard input", help="name the file"))
     problems: list[Problem] = []
     checked: list[Checked] = []
     status = 0
@@ -76,12 +78,12 @@ def command(
             continue
         problems += [replace(each, severity="error") if strict else each for each in outcome.problems]
         checked.append(Checked(request.path, outcome.params, "a part, without layers" if outcome.is_part else ""))
+        if outcome.fixed and format == "terminal" and not quiet:
+            click.echo(f"fixed: {request.path} ({outcome.fixed} word{'s' * (outcome.fixed != 1)})")
         if strict and outcome.problems:
             status = max(status, 1)
         elif format == "terminal" and not quiet and not outcome.status:
             click.echo(ok_line(request.path, outcome.params, detail=checked[-1].remark, colour=colour))
-        if outcome.fixed and format == "terminal" and not quiet:
-            click.echo(f"fixed: {request.path} ({outcome.fixed} word{'s' * (outcome.fixed != 1)})")
     _print(format, checked, problems, colour)
     return 0 if exit_zero and status == 1 else status
 
