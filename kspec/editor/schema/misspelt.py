@@ -2,6 +2,7 @@
 
 A text or a class that Keras does not know may be of `custom`, an operation may be a block, and both may come from
 another file: only without those keys is it a mistake. So these schemas stand beside the others, and look at names only.
+Keys are given as patterns, which editors do not offer.
 """
 
 from __future__ import annotations
@@ -19,21 +20,23 @@ _FREE = ("layers", "ops", "dtype_policies", "distributions", "quantizers")
 
 def conditions() -> Schema:
     """What a whole spec must fulfil, by the keys that it has not."""
-    operations = {"properties": {"layers": reference("known steps")}}
-    layers = reference("known objects")
-    made = {"optimizer": reference("known optimizers")}
-    made |= {key: reference("known metrics by output") for key in ("metrics", "weighted_metrics")}
-    made["loss"] = reference("known losses by output")
+    layers = plain.items(reference("known objects"))
+    made = {
+        "optimizer": reference("known optimizers"),
+        "loss": reference("known losses by output"),
+        "(weighted_)?metrics": reference("known metrics by output"),
+    }
     objects = {
         "layers": layers,
-        "blocks": {"additionalProperties": {"properties": {"layers": layers}}},
-        "compile": {"properties": made},
-        "fit": {"properties": {"callbacks": {"items": reference("known callbacks")}}},
+        "blocks": {"additionalProperties": _keys({"layers": layers})},
+        "compile": _keys(made),
+        "fit": _keys({"callbacks": plain.items(reference("known callbacks"))}),
     }
+    operations = _keys({"layers": plain.items(reference("known steps"))})
     return {
         "allOf": [
             {"if": {"not": _with("blocks", "import", "extends", "custom")}, "then": operations},
-            {"if": {"not": _with("extends", "custom")}, "then": {"properties": objects}},
+            {"if": {"not": _with("extends", "custom")}, "then": _keys(objects)},
         ]
     }
 
@@ -42,33 +45,36 @@ def define(definitions: Definitions) -> None:
     """Define what looks at names."""
     kinds = [kind for kind in catalog.KINDS if kind not in _FREE]
     for kind in kinds:
-        definitions.add(f"known {kind}.word", _word(kind))
-        inside = {"items": reference(f"known {kind}"), "additionalProperties": reference("known arguments")}
-        word = reference(f"known {kind}.word")
-        definitions.add(f"known {kind}", {"allOf": [word], "propertyNames": word, **inside})
+        word = definitions.add(f"known {kind}.word", _word(kind))
+        single = {"if": {"maxProperties": 1}, "then": {"propertyNames": word}}
+        inside = {**plain.items(reference(f"known {kind}")), "additionalProperties": reference("known arguments")}
+        definitions.add(f"known {kind}", {"allOf": [word, single], **inside})
     for kind in ("losses", "metrics"):
         definitions.add(f"known {kind} by output", _by_output(kind))
-    definitions.add("known arguments", {"properties": _arguments(kinds)})
+    definitions.add("known arguments", _keys(_arguments(kinds)))
     definitions.add("known operation", _operation())
-    definitions.add("known steps", _walk("known steps", {}, reference("known operation")))
-    activation = {
-        "if": {"type": "string"},
-        "then": reference("known activations"),
-        "else": reference("known arguments"),
-    }
-    definitions.add("known objects", _walk("known objects", {"Activation": activation}, {}))
-    definitions.made["known objects"]["additionalProperties"] = reference("known arguments")
+    unknown = {"propertyNames": reference("no operation of Keras")}
+    misspelt = {"if": unknown, "then": {"propertyNames": reference("known operation")}}
+    text = {"if": {"type": "string"}, "then": {"allOf": [reference("known operation")]}}
+    definitions.add("known steps", {**_walk("known steps"), "allOf": [misspelt, text]})
+    activation = {"if": {"type": "string"}, "then": reference("known activations")}
+    objects = _walk("known objects", {"Activation": {**activation, "else": reference("known arguments")}})
+    definitions.add("known objects", {**objects, "additionalProperties": reference("known arguments")})
 
 
-def _walk(name: str, properties: dict[str, Schema], word: Schema) -> Schema:
-    """Every step of a chain, those inside forms too; `word` is what each operation's name must be."""
+def _walk(name: str, more: dict[str, Schema] | None = None) -> Schema:
+    """Every step of a chain, those inside forms too."""
     inside = reference(name)
-    branches = {"items": inside, "additionalProperties": inside}
-    forms = {"layers": inside, "residual": inside, "parallel": branches}
-    # kspec's words are no operations, and what stands behind them is not looked at
-    beside = {word: {} for word in steps.words() if word not in forms}
-    schema: Schema = {"items": inside, "properties": {**beside, **forms, **properties}}
-    return {**schema, "allOf": [word], "propertyNames": word} if word else schema
+    forms: dict[str, Schema] = {
+        "layers|residual": inside,
+        "parallel": {**plain.items(inside), "additionalProperties": inside},
+        "|".join(word for word in steps.words() if word not in ("layers", "<<")): {},
+    }
+    return {**plain.items(inside), **_keys({**forms, **(more or {})})}
+
+
+def _keys(schemas: dict[str, Schema]) -> Schema:
+    return {"patternProperties": {f"^({keys})$": schema for keys, schema in schemas.items()}}
 
 
 def _word(kind: str) -> Schema:
@@ -82,25 +88,22 @@ def _word(kind: str) -> Schema:
 def _by_output(kind: str) -> Schema:
     """Texts anywhere; a mapping's names only where no output can be meant."""
     inside = reference(f"known {kind} by output")
-    one = {
-        "minProperties": 1,
-        "maxProperties": 1,
-        "propertyNames": {"pattern": plain.either(plain.exactly(sorted(known(kind))), "^[A-Z]")},
-    }
-    own: Schema = {"if": {"type": "object", **one}, "then": {}, "else": {"additionalProperties": inside}}
-    return {"allOf": [reference(f"known {kind}.word")], "items": inside, **own}
+    names = plain.either(plain.exactly(sorted(known(kind))), "^[A-Z]")
+    one = {"type": "object", "minProperties": 1, "maxProperties": 1, "propertyNames": {"pattern": names}}
+    texts = reference(f"known {kind}.word")
+    return {"allOf": [texts, plain.items(inside)], "if": one, "else": {"additionalProperties": inside}}
 
 
 def _arguments(kinds: list[str]) -> dict[str, Schema]:
-    """Parameters by name: what takes an initializer is called so wherever it is."""
+    """Parameters by kind: what takes an initializer is called so wherever it is."""
     found: dict[str, set[str]] = {}
     for kind in catalog.KINDS:
         for entry in usable(kind):
             for parameter in entry.parameters:
                 plainly = parameter.choices is not None or "dict" in (parameter.type or "")
                 found.setdefault(parameter.name, set()).add("" if plainly else parameter.object or "")
-    single = {name: next(iter(each)) for name, each in sorted(found.items()) if len(each) == 1}
-    return {name: reference(f"known {kind}") for name, kind in single.items() if kind in kinds}
+    names = {kind: [name for name, each in sorted(found.items()) if each == {kind}] for kind in kinds}
+    return {"|".join(each): reference(f"known {kind}") for kind, each in names.items() if each}
 
 
 def _operation() -> Schema:

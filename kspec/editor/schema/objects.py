@@ -59,14 +59,16 @@ def _entry(entry: Entry, definitions: Definitions) -> Schema:
         "additionalProperties": entry.open,
     }
     if needed and entry.kind not in _MERGED:
-        inside["required"] = needed
+        # what is misspelt is not missing too
+        inside |= {"if": {"propertyNames": {"enum": list(inside["properties"])}}, "then": {"required": needed}}
     first = entry.parameters[0] if entry.parameters else None
     schema: Schema = {"description": _described(entry)}
     schema |= _value(first) if first is not None else {"type": ["object", "string"], "pattern": plain.DOLLAR}
-    types = [type for type in schema.pop("type", ()) if type != "object"]
+    typed = schema["anyOf"][1] if "anyOf" in schema else schema
+    types = [type for type in typed.pop("type", ()) if type != "object"]
     if types:
-        schema["type"] = ["object", *types, *(["null"] if not needed and "null" not in types else [])]
-    schema["errorMessage"] = _usage(entry, first)
+        typed["type"] = ["object", *types, *(["null"] if not needed and "null" not in types else [])]
+        typed["errorMessage"] = _usage(entry, first)
     if first is not None and first.object is not None:
         kind = schema.pop("allOf")
         words = plain.either(plain.exactly(sorted(known(first.object))), "^[A-Z]")
@@ -129,7 +131,7 @@ def _of_kind(kind: str, words: list[str]) -> Schema:
     types = plain.value(words)["type"] if words else ["string"]
     if "dict" in words:
         return {"type": types}
-    schema: Schema = {"type": ["object", *(type for type in types if type != "object")], "allOf": [reference(kind)]}
+    schema: Schema = {"type": [*types, "object"], "allOf": [reference(kind)]}
     if "list" in words:
         schema["items"] = reference(kind)
     return schema

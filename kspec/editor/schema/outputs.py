@@ -21,7 +21,7 @@ def by_output(kind: str) -> Schema:
         "type": _TYPES,
         "errorMessage": f"{kind}: one, a list, or a mapping by output",
         "defaultSnippets": [{"label": name, "body": name} for name in sorted(words(kind))],
-        "items": inside,
+        "allOf": [plain.items(inside)],
         "if": {**one, "propertyNames": {"pattern": plain.exactly(sorted(known(kind)))}},
         "then": reference(kind),
         "else": own,

@@ -65,9 +65,17 @@ def either(*patterns: str) -> str:
 def definitions() -> dict[str, Schema]:
     """Lists of numbers, of any depth; null is an axis of any size."""
     return {
-        name: {**value([word, "null"]), "type": [type, "null", "array", "string"], "items": reference(name)}
+        name: {**value([word, "null"]), "type": [type, "null", "array", "string"], **items(reference(name))}
         for name, word, type in (("numbers", "float", "number"), ("whole numbers", "int", "integer"))
     }
+
+
+def items(schema: Schema) -> Schema:
+    """A list's items, said so that an editor does not begin a list wherever one may stand.
+
+    Where a definition comes back to itself, yaml-language-server also follows bare `items` without end.
+    """
+    return {"if": {"type": "array"}, "then": {"items": schema}}
 
 
 def _listed(types: list[str]) -> list[str]:

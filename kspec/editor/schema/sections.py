@@ -107,11 +107,11 @@ _SHORT: dict[str, Schema] = {
     "file": {"errorMessage": "a file, or `{path: …, fields: {…}}`"},
 }
 _COUNT = {"type": ["integer", "string", "null"], "pattern": r"^[0-9][0-9_.]*\s*[kKMGBT]?$|\$"}
-_WORDS = {"type": ["string", "array"], "items": {"type": "string"}}
+_WORDS = {"type": ["string", "array"], **plain.items({"type": "string"})}
 _OWN: dict[str, dict[str, Schema]] = {
     "input": {"shape": _SHAPE, "batch_shape": _SHAPE, "dtype": plain.choice(DTYPES, ["str", "null"])},
     "compile": {
-        "optimizer": {"type": ["object", "string"], "allOf": [reference("optimizers")]},
+        "optimizer": {"type": ["string", "object"], "allOf": [reference("optimizers")]},
         "loss": reference("losses by output"),
         "metrics": reference("metrics by output"),
         "weighted_metrics": reference("metrics by output"),

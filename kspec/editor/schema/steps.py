@@ -26,7 +26,7 @@ POLICY = plain.either(plain.exactly(POLICIES), r"^(int8|int4|float8)_from_", pla
 
 def define(definitions: Definitions) -> None:
     """Define `step`, `steps` and `block`."""
-    several = {"type": ["string", "array"], "items": {"type": "string"}}
+    several = {"type": ["string", "array"], **plain.items({"type": "string"})}
     text = {"type": "string"}
     own: dict[str, Schema] = {
         "name": {**several, "errorMessage": "`name` is a text, or a list that names each output"},
@@ -51,8 +51,7 @@ def define(definitions: Definitions) -> None:
     definitions.add("beside a function", _beside(r"ops\.[a-z0-9_.]+", "a function of keras.ops"))
     definitions.add("step", _step())
     definitions.add("steps", {"type": "array", "items": reference("step"), "errorMessage": "begin each step with `- `"})
-    chain = {"type": ["array", "object", "string"], "items": reference("step")}
-    definitions.add("chain", {**chain, "if": {"not": {"type": "array"}}, "then": reference("step")})
+    definitions.add("chain", {**plain.items(reference("step")), "else": reference("step")})
     definitions.add("block", section("block", _block()))
 
 
@@ -101,13 +100,14 @@ def _step() -> Schema:
         "dependencies": {name: _chosen(name) for name in names()},
         "allOf": [
             {
-                "if": {"type": "object", "propertyNames": reference("no operation of Keras")},
+                "if": {"propertyNames": reference("no operation of Keras")},
                 "then": {"properties": {**_offered(), **_offered_forms()}},
             },
             {
-                "if": {"type": "object", "propertyNames": {"enum": [*_ordered(BESIDE_ALL)]}},
+                "if": {"propertyNames": {"enum": [*_ordered(BESIDE_ALL)]}},
                 "then": {"required": ["an operation"], "errorMessage": "this step has no operation"},
             },
+            {"if": {"type": "string"}, "then": {"allOf": _alone()}},
         ],
     }
 
@@ -136,7 +136,9 @@ def _chosen(name: str) -> Schema:
             "propertyNames": _beside(name, f"`{name}`", name),
         }
         if name == "repeat":
-            inside |= {"required": ["layers"], "errorMessage": "`repeat` needs `layers` beside it"}
+            well = {"propertyNames": inside["propertyNames"], "properties": {name: {"maxProperties": 1}}}
+            lacking = {"required": ["layers"], "errorMessage": "`repeat` needs `layers` beside it"}
+            inside |= {"if": well, "then": lacking}
         return inside
     entry = catalog.find("layers", name) or catalog.find("ops", name)
     assert entry is not None
@@ -168,6 +170,12 @@ def _offered() -> dict[str, Schema]:
     return offered
 
 
+def _alone() -> list[Schema]:
+    """What an editor shows of a layer that stands alone."""
+    alone = (entry for entry in usable("layers") if not required(entry))
+    return [{"if": {"const": entry.name}, "then": {"description": entry.doc}} for entry in alone]
+
+
 def _offered_forms() -> dict[str, Schema]:
     types = {"reuse": "string", "repeat": "string", "residual": "array", "parallel": "array", "model": "string"}
     return {form: {"description": text, "type": types[form]} for form, text in FORMS.items()}
@@ -180,5 +188,5 @@ def _block() -> dict[str, Schema]:
         "inputs": {**names, "errorMessage": "a block's `inputs` is a list of names"},
         "layers": reference("steps"),
         "outputs": {**names, "type": ["string", "array", "object"], "additionalProperties": {"type": "string"}},
-        "nested": plain.value(["bool"]) | {"type": ["boolean"]},
+        "nested": {"type": "boolean", "errorMessage": "`nested` is true or false"},
     }
