@@ -29,10 +29,10 @@ def install(folder: Path) -> Path:
 class Session:
     """An editor's side: opens documents, and waits for what the server says of them."""
 
-    def __init__(self, program: Path, schema: Path, folder: Path) -> None:
+    def __init__(self, program: Path, schemas: dict[str, str], folder: Path) -> None:
         node = shutil.which("node")
         assert node is not None
-        self.folder, self.schema = folder, schema
+        self.folder, self.schemas = folder, schemas
         self.process = subprocess.Popen(
             [node, str(program), "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -48,7 +48,7 @@ class Session:
         self._send(method="workspace/didChangeConfiguration", params={"settings": self._settings()})
 
     def _settings(self) -> dict[str, Any]:
-        yaml = {"schemas": {self.schema.as_uri(): "*.yaml"}, "schemaStore": {"enable": False}, "validate": True}
+        yaml = {"schemas": self.schemas, "schemaStore": {"enable": False}, "validate": True}
         return {"yaml": {**yaml, "hover": True, "completion": True}}
 
     def close(self) -> None:

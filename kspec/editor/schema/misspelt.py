@@ -7,15 +7,15 @@ Keys are given as patterns, which editors do not offer.
 
 from __future__ import annotations
 
-from kspec import catalog
 from kspec.editor.schema import plain, steps
 from kspec.editor.schema.definitions import Definitions, Schema, reference
-from kspec.editor.schema.objects import known, usable
+from kspec.editor.schema.objects import KINDS, known, usable
 from kspec.editor.schema.outputs import words
 from kspec.spec.values import singular
 
-_FREE = ("layers", "ops", "dtype_policies", "distributions", "quantizers")
+_FREE = ("layers", "ops", "dtype_policies", "quantizers")
 """Kinds whose names nothing is said of: steps name the first two, the others are rare."""
+_BY_OUTPUT = ("losses", "metrics")
 
 
 def conditions() -> Schema:
@@ -43,13 +43,14 @@ def conditions() -> Schema:
 
 def define(definitions: Definitions) -> None:
     """Define what looks at names."""
-    kinds = [kind for kind in catalog.KINDS if kind not in _FREE]
+    kinds = [kind for kind in KINDS if kind not in (*_FREE, *_BY_OUTPUT)]
     for kind in kinds:
         word = definitions.add(f"known {kind}.word", _word(kind))
         single = {"if": {"maxProperties": 1}, "then": {"propertyNames": word}}
         inside = {**plain.items(reference(f"known {kind}")), "additionalProperties": reference("known arguments")}
         definitions.add(f"known {kind}", {"allOf": [word, single], **inside})
-    for kind in ("losses", "metrics"):
+    for kind in _BY_OUTPUT:
+        definitions.add(f"known {kind}.word", _word(kind))
         definitions.add(f"known {kind} by output", _by_output(kind))
     definitions.add("known arguments", _keys(_arguments(kinds)))
     definitions.add("known operation", _operation())
@@ -79,7 +80,7 @@ def _keys(schemas: dict[str, Schema]) -> Schema:
 
 def _word(kind: str) -> Schema:
     """A name of the kind, an expression, or a number where a text may be one."""
-    names = known(kind) | words(kind) if kind in ("losses", "metrics") else known(kind)
+    names = known(kind) | words(kind) if kind in _BY_OUTPUT else known(kind)
     numbers = plain.EXPONENT if kind == "schedules" else ""
     pattern = plain.either(plain.exactly(sorted(names)), plain.DOLLAR, "^<<$", numbers)
     return {"pattern": pattern, "errorMessage": f"Keras has no {singular(kind)} of that name"}
@@ -97,7 +98,7 @@ def _by_output(kind: str) -> Schema:
 def _arguments(kinds: list[str]) -> dict[str, Schema]:
     """Parameters by kind: what takes an initializer is called so wherever it is."""
     found: dict[str, set[str]] = {}
-    for kind in catalog.KINDS:
+    for kind in KINDS:
         for entry in usable(kind):
             for parameter in entry.parameters:
                 plainly = parameter.choices is not None or "dict" in (parameter.type or "")

@@ -12,6 +12,8 @@ from kspec.editor.schema.definitions import Definitions, Schema, reference
 from kspec.spec.sections import POLICIES
 from kspec.spec.values import expected, singular
 
+KINDS = tuple(kind for kind in catalog.KINDS if kind != "distributions")
+"""The kinds that a spec names."""
 _MERGED = ("optimizers", "schedules", "losses", "metrics", "dtype_policies")
 """Kinds that a spec may complete by `extends`: what an argument lacks may stand in the other file."""
 _LAYERS_TOO = ("ReLU", "LeakyReLU", "ELU", "Softmax")
@@ -21,11 +23,11 @@ _ANY_CASE = ("padding", "data_format")
 
 def define(definitions: Definitions) -> None:
     """Define every entry and every kind."""
-    parameters = [_parameter(each) for kind in catalog.KINDS for entry in usable(kind) for each in entry.parameters]
+    parameters = [_parameter(each) for kind in KINDS for entry in usable(kind) for each in entry.parameters]
     definitions.announce(parameters)
     for name, schema in plain.definitions().items():
         definitions.add(name, schema)
-    for kind in catalog.KINDS:
+    for kind in KINDS:
         for entry in catalog.entries(kind).values():
             definitions.add(key(entry), _entry(entry, definitions))
         if kind != "ops":
@@ -139,7 +141,7 @@ def _of_kind(kind: str, words: list[str]) -> Schema:
 
 def _kind(kind: str) -> Schema:
     """An object where its kind is expected; what else may stand there, the parameter says."""
-    properties = {entry.name: reference(key(entry)) for entry in usable(kind)}
+    properties = {entry.name: reference(key(entry)) for entry in catalog.entries(kind).values()}
     if kind == "activations":
         properties |= {name: reference(name) for name in _LAYERS_TOO}
     patterns = {plain.exactly(entry.identifiers): reference(key(entry)) for entry in usable(kind) if entry.identifiers}

@@ -64,10 +64,13 @@ def either(*patterns: str) -> str:
 
 def definitions() -> dict[str, Schema]:
     """Lists of numbers, of any depth; null is an axis of any size."""
-    return {
-        name: {**value([word, "null"]), "type": [type, "null", "array", "string"], **items(reference(name))}
-        for name, word, type in (("numbers", "float", "number"), ("whole numbers", "int", "integer"))
-    }
+    return {"numbers": _items("float", "numbers"), "whole numbers": _items("int", "whole numbers")}
+
+
+def _items(word: str, name: str) -> Schema:
+    types = value([word, "null"])
+    types["type"].append("array")
+    return {**types, "errorMessage": f"the list is of {name}", **items(reference(name))}
 
 
 def items(schema: Schema) -> Schema:

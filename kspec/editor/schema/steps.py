@@ -94,7 +94,7 @@ def _step() -> Schema:
     return {
         "type": ["object", "string"],
         "errorMessage": "a step is a name, or a mapping with one operation",
-        "pattern": plain.none_of([*lacking, *BESIDE, *BESIDE_ALL, *_OWN]),
+        "pattern": plain.none_of([*lacking, *BESIDE, *_ordered(BESIDE_ALL), *_OWN]),
         "patternErrorMessage": "this needs a value: `Dense: 10`",
         "properties": beside,
         "dependencies": {name: _chosen(name) for name in names()},
