@@ -1,0 +1,1 @@
+"""What editors need of the spec language."""
