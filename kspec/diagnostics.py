@@ -96,6 +96,11 @@ class TrainingError(KspecError):
     status = 4
 
 
+def one_line(error: Exception) -> str:
+    """The kind of an exception and the first line of what it says."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:300]}"
+
+
 def nearest(word: object, words: Iterable[str]) -> str:
     """The valid word closest to `word`, or an empty string where none is close."""
     text = str(word)

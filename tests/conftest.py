@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -16,6 +17,11 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ["COLUMNS"] = "100"
 # Small models spend their time in XLA's compiler, so tests ask it for no effort.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# No folder, so that no test finds what another one has cached; those of the cache have one of their own.
+os.environ["KSPEC_CACHE"] = __file__
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 for variable in ("NO_COLOR", "FORCE_COLOR", "CI"):
     os.environ.pop(variable, None)
 

@@ -24,6 +24,7 @@ COMMANDS = {
         "kspec.cli.layers",
         "Show what Keras offers: layers, functions, optimizers, and how a spec writes them.",
     ),
+    "schema": ("kspec.cli.schema", "Print a JSON Schema of the language, for editors."),
     "explain": ("kspec.cli.explain", "Explain a problem's code."),
     "lsp": ("kspec.cli.lsp", "Serve an editor: problems, shapes, completion while one types."),
 }

@@ -10,8 +10,9 @@ import click
 
 from kspec.cli import options
 from kspec.cli.completion import spec_paths
-from kspec.cli.edge import defect, trace
-from kspec.diagnostics import KspecError, Problem, UsageError
+from kspec.cli.edge import defect, trace, tracing
+from kspec.cli.reading import standard_input
+from kspec.diagnostics import Problem, UsageError
 from kspec.report.formats import FORMATS, Checked, Results, printed
 
 
@@ -26,6 +27,8 @@ from kspec.report.formats import FORMATS, Checked, Results, printed
 @click.option(
     "--format", type=click.Choice(("terminal", *FORMATS)), default="terminal", help="How the results are printed."
 )
+@click.option("--cache/--no-cache", default=True, help="Take results of unchanged specs from the cache (the default).")
+@click.option("-v", "--verbose", is_flag=True, help="Say where the cache cannot be used.")
 @click.option("--only-specs", is_flag=True, help="Pass over files without a `kspec:` key, as a hook on all YAML does.")
 @click.option("--filename", metavar="NAME", default="<stdin>", help="The name of what `-` reads.")
 @options.quiet
@@ -37,6 +40,8 @@ def command(
     strict: bool,
     exit_zero: bool,
     format: str,
+    cache: bool,
+    verbose: bool,
     only_specs: bool,
     filename: str,
     quiet: bool,
@@ -47,51 +52,40 @@ def command(
 
     PATHS are spec files, folders (every file with a `kspec:` key in them), or `-` for standard input.
     """
-    from kspec.cli.reading import load_spec
+    from kspec.checking import Request, check_all
     from kspec.report.ansi import wants_colour
     from kspec.report.problems import ok_line
     from kspec.spec.finding import spec_files
 
+    if fix and Path("-") in paths:
+        raise UsageError(Problem("usage", "`--fix` corrects files, not standard input", help="name the file"))
     problems: list[Problem] = []
     checked: list[Checked] = []
     status = 0
     colour = wants_colour(sys.stdout)
-    for path in spec_files(paths, only=only_specs):
-        name = filename if str(path) == "-" else str(path)
-        try:
-            if fix:
-                _fix(path, sets, trust, fast, quiet or format != "terminal")
-            loaded = load_spec(path, sets, trust, filename, partly=not fast)
-            problems.extend(replace(each, severity="error") if strict else each for each in loaded.warnings)
-            refused = strict and bool(loaded.warnings)
-            part = loaded.compiled.spec.is_part
-            params = None if fast or part else loaded.plan().params
-        except KspecError as error:
-            trace()
-            problems.extend(error.problems)
-            status = max(status, error.status)
-            checked.append(Checked(name))
+    requests = [
+        Request(filename, sets, trust, fast, fix, standard_input())
+        if str(path) == "-"
+        else Request(str(path), sets, trust, fast, fix)
+        for path in spec_files(paths, only=only_specs)
+    ]
+    told = (lambda text: click.echo(f"kspec: {text}", err=True)) if verbose else (lambda text: None)
+    for request, outcome in zip(requests, check_all(requests, cached=cache and not tracing(), say=told), strict=True):
+        trace(outcome.trace)
+        status = max(status, outcome.status)
+        if outcome.defect:
+            defect(outcome.defect, request.path)
             continue
-        except Exception as error:  # a defect in one file hides nothing of the others
-            status = max(status, defect(error, name))
-            continue
-        status = max(status, int(refused))
-        checked.append(Checked(name, params, "a part, without layers" if part else ""))
-        if format == "terminal" and not quiet and not refused:
-            click.echo(ok_line(name, params, detail=checked[-1].remark, colour=colour))
+        problems += [replace(each, severity="error") if strict else each for each in outcome.problems]
+        checked.append(Checked(request.path, outcome.params, "a part, without layers" if outcome.is_part else ""))
+        if outcome.fixed and format == "terminal" and not quiet:
+            click.echo(f"fixed: {request.path} ({outcome.fixed} word{'s' * (outcome.fixed != 1)})")
+        if strict and outcome.problems:
+            status = max(status, 1)
+        elif format == "terminal" and not quiet and not outcome.status:
+            click.echo(ok_line(request.path, outcome.params, detail=checked[-1].remark, colour=colour))
     _print(format, checked, problems, colour)
     return 0 if exit_zero and status == 1 else status
-
-
-def _fix(path: Path, sets: tuple[str, ...], trust: tuple[str, ...], fast: bool, quiet: bool) -> None:
-    """Correct a file, and say so."""
-    from kspec import api
-
-    if str(path) == "-":
-        raise UsageError(Problem("usage", "`--fix` corrects files, not standard input", help="name the file"))
-    count = api.fix(path, sets=sets, trust=trust, fast=fast)
-    if count and not quiet:
-        click.echo(f"fixed: {path} ({count} word{'s' * (count != 1)})")
 
 
 def _print(format: str, checked: list[Checked], problems: list[Problem], colour: bool) -> None:

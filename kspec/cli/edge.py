@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from kspec.diagnostics import KspecError, Problem
+from kspec.diagnostics import KspecError, Problem, one_line
 
 DEFECT, INTERRUPTED = 70, 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -55,7 +55,8 @@ def guarded(command: click.Command) -> int:
         return 0
     except OSError as error:
         if error.errno not in _NO_ROOM:
-            return defect(error)
+            trace()
+            return defect(one_line(error))
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to write when Python ends
         message = f"cannot write the output: {(error.strerror or str(error)).lower()}"
         say((Problem("file-write", message, help="make room, or write elsewhere"),))
@@ -65,7 +66,8 @@ def guarded(command: click.Command) -> int:
         say((Problem("too-large", "out of memory", help="make the model or the data smaller"),))
         return 3
     except Exception as error:
-        return defect(error)
+        trace()
+        return defect(one_line(error))
 
 
 def send_again(dropped: sys.UnraisableHookArgs) -> None:
@@ -86,12 +88,10 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-def defect(error: Exception, file: str = "") -> int:
+def defect(what: str, file: str = "") -> int:
     """A defect of ours: said in a line, the rest for those who ask."""
-    trace()
-    first = (str(error).strip().splitlines() or [""])[0][:300]
     place = f"{file}: " if file else ""
-    print(f"kspec: {place}a defect of kspec itself: {type(error).__name__}: {first}", file=sys.stderr)
+    print(f"kspec: {place}a defect of kspec itself: {what}", file=sys.stderr)
     print("kspec: please report it, with what `--traceback` prints", file=sys.stderr)
     return DEFECT
 
@@ -105,9 +105,14 @@ def say(problems: tuple[Problem, ...]) -> None:
     sys.stderr.write(text)
 
 
-def trace() -> None:
-    """The traceback of what is being handled, for those who asked for it."""
-    if os.environ.get("KSPEC_TRACEBACK"):
+def tracing() -> bool:
+    """Whether tracebacks are asked for."""
+    return bool(os.environ.get("KSPEC_TRACEBACK"))
+
+
+def trace(text: str | None = None) -> None:
+    """A traceback, for those who asked for it; that of what is being handled where none is given."""
+    if tracing() and text != "":
         import traceback
 
-        traceback.print_exc()
+        sys.stderr.write(traceback.format_exc() if text is None else text)

@@ -1,1 +1,1 @@
-"""What editors use: a language server, and the form of a spec as JSON Schema."""
+"""What editors need of the spec language."""

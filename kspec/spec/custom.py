@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kspec import reads
 from kspec.catalog import Argument, Entry, Parameter
 from kspec.diagnostics import Problem, Route, suggestion
 from kspec.spec.expressions import UNREAD
@@ -100,6 +101,7 @@ def _places(folders: Iterable[Path]) -> list[Path]:
 
 
 def _find(module: str, folders: list[Path]) -> Path | None:
+    reads.note_more()  # the module imports what it likes
     parts = module.split(".")
     for folder in folders:
         for candidate in (folder.joinpath(*parts).with_suffix(".py"), folder.joinpath(*parts, "__init__.py")):

@@ -58,8 +58,8 @@ def _is_of_model(problem: Problem) -> bool:
 
 
 def _is_about_inputs(problem: Problem) -> bool:
-    """Whether a problem says already that the section `inputs` is wrong."""
-    return problem.route[:1] == ("inputs",)
+    """Whether a problem says already that the section `inputs` is wrong, or missing."""
+    return problem.route[:1] == ("inputs",) or "`inputs`" in problem.help
 
 
 def _inner_inputs(block: Nested) -> dict[str, Route]:

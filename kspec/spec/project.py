@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from kspec import reads
 from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
 from kspec.spec.values import shown
 
@@ -46,6 +47,8 @@ def find_project(folder: Path, trust: tuple[str, ...] = ()) -> Project:
     folder = folder.resolve()
     for candidate in (folder, *folder.parents):
         settings = candidate / _MARKS[0]
+        reads.note(settings)
+        reads.note(candidate / _MARKS[1])
         if settings.is_file():
             return Project(candidate, frozenset(trust), settings)
         if (candidate / _MARKS[1]).exists():
@@ -78,6 +81,7 @@ def resolve(project: Project, folder: Path, text: object, route: Route, *, exist
     not be there yet.
     """
     real = confined(project, folder, text, route)
+    reads.note(Path(folder, str(text)))
     try:
         mode = real.stat().st_mode
     except OSError:

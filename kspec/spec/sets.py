@@ -76,6 +76,8 @@ def _parse(text: str) -> _Set:
         raise given.wrong(f"`{text}` is not `path=value`", "for example `--set width=128`")
     try:
         padded = read(" " * (len(path) + 1) + value, "--set")
+        if padded.problems:
+            raise SpecError(padded.problems)
     except SpecError as error:
         first = error.problems[0]
         raise given.wrong(f"the value cannot be read: {first.message}", first.help) from None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from kspec import reads
 from kspec.diagnostics import Note, Problem, Route, SpecError, listing
 from kspec.spec import slips
 from kspec.spec.expressions import UNREAD
@@ -370,6 +371,7 @@ def contents(path: Path, most: int = MAX_BYTES + 1) -> bytes:
 
     Raises OSError, also for what is no regular file: a pipe would be waited for, a device has no end.
     """
+    reads.note(path)
     with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "this is not a regular file")

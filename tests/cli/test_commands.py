@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -247,15 +247,6 @@ def test_data_that_lie_are_three(project: Path) -> None:
     assert not Path("runs").exists()
 
 
-@pytest.fixture
-def heard() -> Iterator[None]:
-    """Ctrl-C is heard by processes that a test starts, even where a shell has started the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("heard")
 def test_interrupting_is_130(project: Path) -> None:
     command = [sys.executable, "-m", "kspec", "fit", "small.yaml", "--data", "data.npz", "--set", "fit.epochs=100000"]
     process = subprocess.Popen([*command, "-o", "run"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -283,7 +274,6 @@ def test_an_interrupt_that_python_drops_is_sent_again(project: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0, 3.0])
 def test_interrupting_while_xla_compiles_is_130(project: Path, seconds: float) -> None:
     """XLA compiles on threads of its own, which Python's orderly end does not survive."""

@@ -165,6 +165,22 @@ ALL = [
 ]
 
 
+def test_models_that_no_tensor_reaches_are_looked_at(in_tmp: Path) -> None:
+    Path("other.yaml").write_text(OTHER, encoding="utf-8")
+    text = (
+        "kspec: 1\ninputs: {x: 4}\nblocks: {tower: {nested: true, layers: [{Dense: 0}, {Dense: 3}]}}\n"
+        "layers: [Dnse, tower, {model: other.yaml}]\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        kspec.loads(text, name="spec.yaml", partly=True).plan()
+    assert [(str(problem.span), problem.code) for problem in caught.value.problems] == [
+        ("spec.yaml:4:10", "unknown-operation"),
+        ("other.yaml:4:13", "unknown-argument"),
+        ("spec.yaml:3:49", "wrong-value"),
+        ("other.yaml:5:6", "shape"),
+    ]
+
+
 def test_what_is_wrong_in_a_section_hides_no_expectation() -> None:
     text = (
         "kspec: 1\ninputs: {x: 8}\nlayers: [{Dense: 4}]\n"

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kspec.diagnostics import UsageError
@@ -23,6 +23,7 @@ from kspec.editor.lsp.rename import rename, renameable
 from kspec.editor.lsp.session import Session
 from kspec.editor.lsp.tolerant import tolerant
 from tests.conftest import SPECS
+from tests.spec.fuzzing import examples
 
 HERE = SPECS / "editing.yaml"
 SPEC = """\
@@ -117,6 +118,7 @@ def test_a_place_beyond_the_line_is_its_end() -> None:
     assert text.offset(99, 0) == 8
 
 
+@examples(100)
 @given(st.text(alphabet="a🙂é\r\n\x85\u2028: ", max_size=40), st.sampled_from([UTF8, UTF16, UTF32]))
 def test_every_offset_comes_back(written: str, encoding: str) -> None:
     text = Text(written)
@@ -518,7 +520,7 @@ TYPED = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60, shrink=False)
 @given(st.data())
 def test_random_edits_never_fail(data: st.DataObject) -> None:
     text = SPEC

@@ -1,0 +1,34 @@
+"""kspec schema"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kspec.cli import options
+from kspec.diagnostics import Problem, UsageError
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it to this file.")
+@options.traceback
+def command(output: Path | None) -> None:
+    """Print a JSON Schema of the language, for editors: every section, layer and parameter, with its documentation.
+
+    \b
+    kspec schema -o .kspec.schema.json
+
+    An editor with yaml-language-server then completes, documents and checks a spec that begins with the line
+    `# yaml-language-server: $schema=.kspec.schema.json`.
+    """
+    from kspec.editor.schema import text
+
+    if output is None:
+        click.echo(text(), nl=False)
+        return
+    if str(output) == "-":
+        raise UsageError(Problem("usage", "`-` names no file", help="leave `-o` out: the schema is printed"))
+    from kspec.files import write_atomically
+
+    write_atomically(output, text())
