@@ -8,6 +8,7 @@ from typing import Any
 from kspec.diagnostics import KspecError
 from kspec.model.build import Abstract, abstract
 from kspec.model.plan import Call, Plan, plan
+from kspec.model.private import operation_of
 from kspec.spec.compiled import Compiled
 from kspec.spec.graph import refs
 
@@ -55,7 +56,7 @@ def _shapes(made: Any) -> tuple[tuple[tuple[int | None, ...], str], ...]:
 def _layer(made: Any) -> Any:
     """The layer that made a symbolic tensor."""
     first = next(iter(_flat(made)), None)
-    return getattr(getattr(first, "_keras_history", None), "operation", None)
+    return operation_of(first) if first is not None else None
 
 
 def _count(weights: Any) -> int:

@@ -19,7 +19,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
-from kspec.diagnostics import KspecError, Problem
+from kspec.diagnostics import KspecError, Problem, one_line
 from kspec.editor.lsp import convert
 from kspec.editor.lsp.actions import actions
 from kspec.editor.lsp.completion import complete, documented, ordered, warm
@@ -89,7 +89,7 @@ class Server(LanguageServer):
         """Tell of a defect in the editor's log."""
         if os.environ.get("KSPEC_TRACEBACK"):
             traceback.print_exception(error, file=sys.stderr)
-        message = f"kspec: a defect of kspec itself: {type(error).__name__}: {error}"
+        message = f"kspec: a defect of kspec itself: {one_line(error)}"
         self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, message))
 
     @property

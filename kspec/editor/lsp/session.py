@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kspec.diagnostics import Problem
+from kspec.diagnostics import Problem, one_line
 from kspec.editor.lsp import checks
 from kspec.editor.lsp.checks import Checked
 from kspec.editor.lsp.document import Document
@@ -103,6 +103,5 @@ def guarded(check: Callable[[str, Path], Checked], text: str, path: Path) -> Che
     try:
         return check(text, path)
     except (Exception, SystemExit) as error:  # custom code may do anything
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        message = f"a defect of kspec itself: {type(error).__name__}: {first}"
+        message = f"a defect of kspec itself: {one_line(error)}"
         return Checked((Problem("defect", message, help="please report it"),))
