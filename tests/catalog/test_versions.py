@@ -171,7 +171,8 @@ def test_a_generator_that_fails_is_told_in_one_line(place: Path, monkeypatch: py
     assert _chosen()[1][1].endswith("what was made is not of that version")
 
 
-def _in_a_process(barrier: multiprocessing.synchronize.Barrier) -> None:
+def _in_a_process(barrier: multiprocessing.synchronize.Barrier, folder: str) -> None:
+    os.environ["KSPEC_CACHE"] = folder
     installed.version, cached.generate = (lambda: OTHER), _copied  # type: ignore[assignment]
     barrier.wait(60)
     for _ in range(20):
@@ -185,7 +186,7 @@ def _in_a_process(barrier: multiprocessing.synchronize.Barrier) -> None:
 def test_processes_do_not_hurt_each_other(place: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
-    processes = [context.Process(target=_in_a_process, args=(barrier,)) for _ in range(2)]
+    processes = [context.Process(target=_in_a_process, args=(barrier, os.environ["KSPEC_CACHE"])) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -193,6 +194,17 @@ def test_processes_do_not_hurt_each_other(place: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
     assert _chosen()[0] == OTHER
     assert [each.name for each in place.parent.iterdir()] == [place.name]
+
+
+def test_cached_results_are_of_one_keras_and_one_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kspec.checking.engine import engine
+
+    known = {engine()}
+    monkeypatch.setattr(installed, "version", lambda: OTHER)
+    known.add(engine())
+    monkeypatch.setattr(catalog, "keras_version", lambda: OTHER)
+    known.add(engine())
+    assert len(known) == 3
 
 
 # --------------------------------------------------------------------------------- whole processes
