@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from kspec import cache
+from kspec import cache, catalog
 from kspec.checking.engine import engine
 from kspec.checking.one import Outcome, Request
 from kspec.checking.store import Store
@@ -20,6 +20,9 @@ def check_all(
     With `cached` an outcome is taken from the person's cache folder as long as nothing that it came from has changed;
     `say` is told where that folder cannot be used.
     """
+    if requests:  # the catalogue is chosen here, once: it is part of what results depend on, and workers find it made
+        catalog.may_read_keras(not all(request.fast for request in requests))
+        catalog.keras_version()
     store = _store(say) if cached and requests else None
     try:
         known = (

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import kspec
+from kspec import catalog
+from kspec.catalog import installed
 from kspec.reads import state
 
 _SETTINGS = ("KERAS_", "JAX_", "XLA_")
@@ -17,14 +19,23 @@ _SETTINGS = ("KERAS_", "JAX_", "XLA_")
 
 def engine() -> str:
     """A digest of all that may change what a check finds, its files apart. Imports neither Keras nor JAX."""
-    from importlib import metadata
-
-    facts = [sys.version, *(f"{name} {metadata.version(name)}" for name in ("kspec", "keras", "jax", "numpy"))]
+    facts = [sys.version, f"keras {installed.version()}", f"catalogue {catalog.keras_version()}"]
+    facts += [f"{name} {_version(name)}" for name in ("kspec", "jax", "numpy")]
     facts += sorted(f"{name}={value}" for name, value in os.environ.items() if _is_setting(name))
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
     facts.append(state(os.path.join(home, "keras.json")))
     facts += _source()  # a kspec that is being worked on keeps its version
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+def _version(name: str) -> str:
+    """The version of a package; one that is missing is told by the check that needs it."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _is_setting(name: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from kspec import catalog
 from kspec.checking.one import Outcome, Request, check
 from kspec.reads import Reads, recording
 
@@ -64,6 +65,7 @@ def run(requests: Sequence[tuple[int, Request]], count: int) -> Iterator[Done]:
 def _work(end: Connection, requests: Sequence[tuple[int, Request]]) -> None:
     """A worker: it sends what it finds, and leaves Ctrl-C to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    catalog.may_read_keras(False, quiet=True)  # what can be had is made by now, and the rest was told
     for request in requests:
         end.send(one(request))
     end.close()

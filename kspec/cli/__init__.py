@@ -59,8 +59,11 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib import metadata
 
-        names = ("kspec", "keras", "jax", "numpy")
-        click.echo("\n".join(f"{name} {metadata.version(name)}" for name in names))
+        for name in ("kspec", "keras", "jax", "numpy"):
+            try:
+                click.echo(f"{name} {metadata.version(name)}")
+            except metadata.PackageNotFoundError:
+                click.echo(f"{name} is not installed")
         ctx.exit()
 
 

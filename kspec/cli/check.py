@@ -13,6 +13,7 @@ from kspec.cli.completion import spec_paths
 from kspec.cli.edge import defect, trace, tracing
 from kspec.cli.reading import standard_input
 from kspec.diagnostics import Problem, UsageError
+from kspec.files import check_target, write_atomically
 from kspec.report.formats import FORMATS, Checked, Results, printed
 
 
@@ -27,6 +28,12 @@ from kspec.report.formats import FORMATS, Checked, Results, printed
 @click.option(
     "--format", type=click.Choice(("terminal", *FORMATS)), default="terminal", help="How the results are printed."
 )
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    help="Write the results to a file too, in another format: sarif=kspec.sarif.",
+)
 @click.option("--cache/--no-cache", default=True, help="Take results of unchanged specs from the cache (the default).")
 @click.option("-v", "--verbose", is_flag=True, help="Say where the cache cannot be used.")
 @click.option("--only-specs", is_flag=True, help="Pass over files without a `kspec:` key, as a hook on all YAML does.")
@@ -40,6 +47,7 @@ def command(
     strict: bool,
     exit_zero: bool,
     format: str,
+    also: tuple[str, ...],
     cache: bool,
     verbose: bool,
     only_specs: bool,
@@ -59,6 +67,7 @@ def command(
 
     if fix and Path("-") in paths:
         raise UsageError(Problem("usage", "`--fix` corrects files, not standard input", help="name the file"))
+    files = _files(also)
     problems: list[Problem] = []
     checked: list[Checked] = []
     status = 0
@@ -85,7 +94,22 @@ def command(
         elif format == "terminal" and not quiet and not outcome.status:
             click.echo(ok_line(request.path, outcome.params, detail=checked[-1].remark, colour=colour))
     _print(format, checked, problems, colour)
+    for file, other in files:
+        write_atomically(file, printed(other, Results.of(checked, problems)))
     return 0 if exit_zero and status == 1 else status
+
+
+def _files(also: tuple[str, ...]) -> list[tuple[Path, str]]:
+    """Each `FORMAT=FILE` as the file and its format; a file that cannot be written is told before the work."""
+    found = []
+    for each in also:
+        format, _, name = each.partition("=")
+        if format not in FORMATS or not name:
+            formats = ", ".join(f"{known}=FILE" for known in FORMATS)
+            raise click.BadParameter(f"`{each}` is none of {formats}", param_hint="--also")
+        check_target(name)
+        found.append((Path(name), format))
+    return found
 
 
 def _print(format: str, checked: list[Checked], problems: list[Problem], colour: bool) -> None:

@@ -18,6 +18,7 @@ def keras_names(ctx: click.Context, parameter: click.Parameter, incomplete: str)
     """Everything that ``kspec layers`` describes."""
     from kspec import catalog
 
+    catalog.may_read_keras(False, quiet=True)
     names = dict.fromkeys(name for kind in catalog.KINDS for name in catalog.names(kind))
     return [name for name in names if name.casefold().startswith(incomplete.casefold())]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
+from kspec.catalog import installed
 from kspec.diagnostics import Problem, UsageError
 
 T = TypeVar("T")
@@ -24,8 +25,13 @@ _STACK = 1024 * 2**20
 def load_keras() -> ModuleType:
     """Keras on JAX.
 
-    Raises UsageError when Keras was already imported with another backend, or cannot be imported.
+    Raises UsageError when Keras is not there or of a version that kspec does not know, was already imported with
+    another backend, or cannot be imported.
     """
+    if refused := installed.refusal(installed.version()):
+        lowest = ".".join(map(str, installed.LOWEST))
+        help = f"pip install 'keras>={lowest},<{installed.LOWEST[0] + 1}'"
+        raise UsageError(Problem("environment", refused, help=help))
     ours = "keras" not in sys.modules
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

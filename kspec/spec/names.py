@@ -37,8 +37,13 @@ class Names:
     def owner(self, step: Step) -> Step | None:
         """The step whose layer a `reuse` calls."""
         found: Step | None = step
+        followed = set()
         while found is not None and isinstance(found.operation, Shared):
-            found = self.names.get(found.operation.name)
+            name = found.operation.name
+            if name in followed:  # a doubled name: the `reuse` has the name of what it calls
+                return None
+            followed.add(name)
+            found = self.names.get(name)
         return found  # the target of a `reuse` that is wrong is reported by then
 
     def ref(self, ref: Any, route: Route, scope: str, uses: tuple[Route, ...] = ()) -> Any:

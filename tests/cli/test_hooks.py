@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_kspec
 
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 
@@ -35,3 +36,18 @@ def test_a_hook_gets_every_yaml_file_and_checks_the_specs(hook: dict[str, str], 
     assert "wrong.yaml:3:11: error[unknown-operation]" in done.stdout
     assert "workflow" not in done.stdout
     assert {"id", "name", "entry", "language", "types"} <= set(hook)
+
+
+def test_results_in_a_second_format_are_written_to_a_file(in_tmp: Path) -> None:
+    Path("wrong.yaml").write_text("kspec: 1\ninputs: {x: 8}\nlayers: [{Dens: 3}]\n", encoding="utf-8")
+    outcome = run_kspec("check", "--fast", "wrong.yaml", "--also", "json=all.json", "--also", "concise=all.txt")
+    assert outcome.status == 1
+    assert "wrong.yaml:3:11: error[unknown-operation]" in outcome.out
+    assert json.loads(Path("all.json").read_text(encoding="utf-8"))["errors"] == 1
+    assert Path("all.txt").read_text(encoding="utf-8").startswith("wrong.yaml:3:11: error[unknown-operation]")
+    for wrong in ("sarif", "terminal=x", "sarif="):
+        refused = run_kspec("check", "--fast", "wrong.yaml", "--also", wrong)
+        assert (refused.status, refused.out) == (2, "")
+        assert f"`{wrong}` is none of concise=FILE" in refused.err
+    refused = run_kspec("check", "--fast", "wrong.yaml", "--also", "sarif=none/x.sarif")
+    assert (refused.status, refused.out) == (3, "")
