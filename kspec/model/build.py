@@ -15,6 +15,7 @@ from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
 from kspec.model.objects import custom, factory, faults, make
 from kspec.model.private import abstract_variables, operation_of, rename, tensor_name
+from kspec.model.signatures import remembered
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.places import placing
@@ -37,7 +38,7 @@ def abstract(graph: Graph, spec: Spec) -> Abstract:
     """The model with shapes and dtypes and no weights: nothing is allocated, nothing is computed."""
 
     def work() -> Abstract:
-        with abstract_variables(), _policy(spec):
+        with abstract_variables(), remembered(), _policy(spec):
             walk, tensors = Walk(with_weights=False), dict[str, Any]()
             model = _model(graph, spec, walk, tensors)
             return Abstract(model, tensors, (*faults(spec.dtype_policy), *walk.problems))
