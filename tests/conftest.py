@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["COLUMNS"] = "100"
@@ -24,6 +25,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for variable in ("NO_COLOR", "FORCE_COLOR", "CI"):
     os.environ.pop(variable, None)
+
+# How long a test takes is no mistake: machines are busy with other things.
+settings.register_profile("kspec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kspec")
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "specs"

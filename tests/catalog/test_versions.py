@@ -174,7 +174,7 @@ def test_a_generator_that_fails_is_told_in_one_line(place: Path, monkeypatch: py
 def _in_a_process(barrier: multiprocessing.synchronize.Barrier, folder: str) -> None:
     os.environ["KSPEC_CACHE"] = folder
     installed.version, cached.generate = (lambda: OTHER), _copied  # type: ignore[assignment]
-    barrier.wait(60)
+    barrier.wait(300)
     for _ in range(20):
         version, said = _chosen()
         assert version == OTHER, said
@@ -215,7 +215,7 @@ def _run(*arguments: str, path: Path, cache: Path, alone: bool = False) -> subpr
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)]), "KSPEC_CACHE": str(cache)}
     options = ["-S"] if alone else []
     command = [sys.executable, *options, "-m", "kspec", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env, cwd=cache.parent)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=env, cwd=cache.parent)
 
 
 def _package(folder: Path, version: str) -> Path:

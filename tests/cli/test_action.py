@@ -95,7 +95,7 @@ def _step(name: str, **known: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
         env={**os.environ, **env},
     )
 

@@ -38,7 +38,7 @@ def kspec(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     """kspec in a process of its own, for at most a minute."""
     command = [sys.executable, "-m", "kspec", *arguments]
     env = {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=env)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=env)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX")

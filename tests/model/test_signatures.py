@@ -49,12 +49,12 @@ def test_threads_that_overlap_leave_nothing_behind() -> None:
     def other() -> None:
         with signatures.remembered():
             inside.set()
-            leave.wait(10)
+            leave.wait(300)
 
     thread = threading.Thread(target=other)
     with signatures.remembered():
         thread.start()
-        inside.wait(10)
+        inside.wait(300)
     assert inspect.signature is signatures.signature
     leave.set()
     thread.join()

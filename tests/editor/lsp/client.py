@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 
-PATIENCE = 120
+PATIENCE = 300
 """Seconds: Keras is imported on a machine that others use too."""
 
 

@@ -210,14 +210,14 @@ def test_other_encodings_and_an_early_end(tmp_path: Path) -> None:
         found = next(each for each in editor.diagnostics("a.yaml", 1) if each["code"] == "unknown-argument")
         assert found["range"]["start"]["character"] == text.split("\n")[7].index("targt")
         editor.notify("exit", None)  # without `shutdown`
-        assert editor.process.wait(60) == 1
+        assert editor.process.wait(300) == 1
 
 
 def test_nobody_there_any_more(tmp_path: Path) -> None:
     with Editor(tmp_path) as editor:
         assert editor.process.stdin is not None
         editor.process.stdin.close()
-        assert editor.process.wait(60) == 1
+        assert editor.process.wait(300) == 1
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
