@@ -141,7 +141,7 @@ def action(found: Action, opened: Open, encoding: str) -> lsp.CodeAction:
     if found.problem is not None:
         problems = checks.diagnostics((found.problem,), opened.document.text, opened.document.name)
         mended = [
-            lsp.Diagnostic(piece(each.range, opened, encoding), each.message, code=each.code, source="kspec")
+            lsp.Diagnostic(piece(each.range, opened, encoding), each.message, code=each.code or None, source="kspec")
             for each in problems
         ]
     return lsp.CodeAction(

@@ -104,4 +104,4 @@ def guarded(check: Callable[[str, Path], Checked], text: str, path: Path) -> Che
         return check(text, path)
     except (Exception, SystemExit) as error:  # custom code may do anything
         message = f"a defect of kspec itself: {one_line(error)}"
-        return Checked((Problem("defect", message, help="please report it"),))
+        return Checked((Problem("", message, help="please report it"),))
