@@ -97,16 +97,18 @@ def activation(operation: Any) -> str | None:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a value, keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from texts(key)
-            yield from texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts(item)
+    """Every text in a value, keys too, in no order."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        kind = item.__class__
+        if kind is str:
+            yield item
+        elif kind is dict:
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif kind is list:
+            waiting.extend(item)
 
 
 def variables_in(value: Any) -> set[str]:

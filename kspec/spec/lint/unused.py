@@ -7,7 +7,7 @@ from typing import Any
 
 from kspec.diagnostics import Problem
 from kspec.spec.graph import Graph, refs
-from kspec.spec.lint.subject import Subject, variables_in, warning
+from kspec.spec.lint.subject import Subject, texts, variables_in, warning
 
 
 def unused(subject: Subject) -> Iterator[Problem]:
@@ -39,7 +39,7 @@ def _definitions(subject: Subject) -> Iterator[Problem]:
     source, data = subject.source, subject.source.data
     blocks = data.get("blocks")
     steps = [data.get("layers"), *(_layers(body) for body in (blocks or {}).values())]
-    called = {name for item in steps for name in _operations(item)}
+    called = set(texts(steps)) if blocks else set()  # every word that may be an operation
     for name in blocks or ():
         if name not in called and source.file_of(("blocks", name)) is source.file:
             yield warning("unused", f"no step uses the block `{name}`", ("blocks", name), "use it, or remove it", "key")
@@ -64,16 +64,3 @@ def _scopes(data: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, A
 
 def _layers(body: Any) -> Any:
     return body.get("layers") if isinstance(body, dict) else None
-
-
-def _operations(steps: Any) -> Iterator[str]:
-    """Every word that may be an operation: a bare step, or a key beside a step's words, at any depth."""
-    if isinstance(steps, str):
-        yield steps
-    elif isinstance(steps, dict):
-        for key, value in steps.items():
-            yield str(key)
-            yield from _operations(value)
-    elif isinstance(steps, list):
-        for item in steps:
-            yield from _operations(item)
