@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from kspec.diagnostics import KspecError, Problem, one_line
+from kspec.diagnostics import KspecError, Problem, UsageError, one_line
 
 DEFECT, INTERRUPTED = 70, 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -29,6 +29,7 @@ def guarded(command: click.Command) -> int:
     if "--traceback" in sys.argv:
         os.environ["KSPEC_TRACEBACK"] = "1"
     try:
+        _stand_somewhere()
         result: Any = command.main(standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
@@ -68,6 +69,15 @@ def guarded(command: click.Command) -> int:
     except Exception as error:
         trace()
         return defect(one_line(error))
+
+
+def _stand_somewhere() -> None:
+    """Raise UsageError where the current folder was removed: no relative path means anything."""
+    try:
+        os.getcwd()
+    except OSError:
+        problem = Problem("environment", "the current folder does not exist any more", help="change to one that does")
+        raise UsageError(problem) from None
 
 
 def send_again(dropped: sys.UnraisableHookArgs) -> None:

@@ -35,7 +35,7 @@ def far(y_true, y_pred):
 
 
 def kspec(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """kspec in a process of its own, for at most a minute."""
+    """kspec in a process of its own."""
     command = [sys.executable, "-m", "kspec", *arguments]
     env = {**os.environ, **environment}
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=env)
@@ -55,6 +55,18 @@ def test_what_is_no_regular_file_is_never_waited_for(in_tmp: Path) -> None:
     Path("loop.npz").symlink_to("loop.npz")
     refused = kspec("fit", "spec.yaml", "--data", "loop.npz")
     assert refused.returncode == 3, refused.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no folder that is in use")
+def test_a_current_folder_that_is_gone(in_tmp: Path) -> None:
+    code = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
+        "from kspec.cli import cli; from kspec.cli.edge import guarded; "
+        "sys.argv = ['kspec', 'check', '--fast', 'spec.yaml']; sys.exit(guarded(cli))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == ("error[environment] the current folder does not exist any more\n  change to one that does\n")
 
 
 def test_problems_without_end_are_told_to_an_end(in_tmp: Path) -> None:
