@@ -265,7 +265,7 @@ def fix(path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), 
     """
     from kspec.files import write_atomically
     from kspec.spec import mend
-    from kspec.spec.source import contents, decode
+    from kspec.spec.textfile import contents, decode
 
     count = 0
     for _ in range(_ROUNDS):  # a correction may bring further words to light

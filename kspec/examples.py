@@ -125,7 +125,8 @@ def write(found: Example, folder: Path, *, force: bool = False) -> tuple[Path, .
 
 def _needs(path: Path, gallery: Path) -> Iterator[Path]:
     """The files that a spec names, those that these name, and the spec."""
-    from kspec.spec.source import decode, read
+    from kspec.spec.source import read
+    from kspec.spec.textfile import decode
 
     data = read(decode(path.read_bytes(), path.name), path.name).data
     for text in _texts(data):

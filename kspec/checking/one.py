@@ -71,7 +71,7 @@ def _loaded(request: Request) -> Loaded:
     path, sets, trust, partly = request.path, request.sets, request.trust, not request.fast
     if request.text is None:
         return api.load(path, sets=sets, trust=trust, partly=partly)
-    from kspec.spec.source import decode
+    from kspec.spec.textfile import decode
 
     return api.loads(decode(request.text, path), name=path, sets=sets, trust=trust, partly=partly)
 

@@ -13,19 +13,22 @@ from kspec.diagnostics import Problem, UsageError
 if TYPE_CHECKING:
     from kspec.api import Loaded
 
+STDIN = "<stdin>"
+"""What standard input is called in messages."""
 
-def load_spec(path: Path, sets: Sequence[str], trust: Sequence[str], stdin: str = "<stdin>") -> Loaded:
-    """The spec of a file, or what standard input holds for `-`, under the name `stdin`.
+
+def load_spec(path: Path, sets: Sequence[str], trust: Sequence[str]) -> Loaded:
+    """The spec of a file, or what standard input holds for `-`, under the name `<stdin>`.
 
     Raises SpecError with every problem; UsageError for a folder.
     """
     from kspec import api
 
     if str(path) == "-":
-        from kspec.spec.source import decode
+        from kspec.spec.textfile import decode
 
-        text = decode(standard_input(), stdin)
-        return api.loads(text, name=stdin, sets=sets, trust=trust)
+        text = decode(standard_input(), STDIN)
+        return api.loads(text, name=STDIN, sets=sets, trust=trust)
     if os.path.isfile(path / "spec.yaml"):
         raise UsageError(Problem("usage", f"`{path}` is a folder", help=f"its spec is `{path / 'spec.yaml'}`"))
     return api.load(path, sets=sets, trust=trust)
@@ -33,7 +36,7 @@ def load_spec(path: Path, sets: Sequence[str], trust: Sequence[str], stdin: str 
 
 def standard_input() -> bytes:
     """What standard input holds, as far as a spec may be long. Raises UsageError where it is closed."""
-    from kspec.spec.source import MAX_BYTES
+    from kspec.spec.textfile import MAX_BYTES
 
     if sys.stdin is None:  # closed by whoever started us
         raise UsageError(Problem("usage", "there is no standard input to read"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kspec.diagnostics import Problem, UsageError
-from kspec.spec.source import contents
+from kspec.spec.textfile import contents
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "runs", "build", "dist"})
 

@@ -11,7 +11,8 @@ from kspec.spec.expressions import UNREAD
 from kspec.spec.parse import respelt
 from kspec.spec.places import SECTIONS, Marks, Moved, Source, located
 from kspec.spec.project import Project, resolve
-from kspec.spec.source import contents, decode, read
+from kspec.spec.source import read
+from kspec.spec.textfile import contents, decode
 from kspec.spec.values import shown
 
 if TYPE_CHECKING:

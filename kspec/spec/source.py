@@ -8,25 +8,20 @@ Scalars follow YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-sch
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 import re
-import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from kspec import reads
 from kspec.diagnostics import Note, Problem, Route, SpecError, listing
 from kspec.spec import slips
 from kspec.spec.expressions import UNREAD
-from kspec.spec.places import ORIGIN, SECTIONS, Marks, Moved, Position, Source, SourceFile
+from kspec.spec.places import SECTIONS, Marks, Moved, Position, Source, SourceFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 100
 MAX_NODES = 2_000_000
 MAX_DIGITS = 100
@@ -172,7 +167,7 @@ def read(text: str, name: str, path: Path | None = None) -> Source:
     file = SourceFile(name, path, LINE_BREAK.split(text) or [""])
     reader = _Reader(file)
     if (bad := _UNPRINTABLE.search(text)) is not None:
-        mark = _position(text, bad.start())
+        mark = position(text, bad.start())
         span = file.span(mark, mark)
         problem = Problem("yaml-encoding", f"the character U+{ord(bad[0]):04X} is not allowed in YAML", span=span)
         raise SpecError(problem)
@@ -343,7 +338,7 @@ def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> No
             top.keys[key] = inner.keys[key]
 
 
-def _position(text: str, index: int) -> Position:
+def position(text: str, index: int) -> Position:
     before = LINE_BREAK.split(text[:index])
     return Position(len(before) - 1, len(before[-1]))
 
@@ -356,51 +351,3 @@ def _syntax_problem(file: SourceFile, error: yaml.YAMLError) -> Problem:
         text, *began = slip.note
         notes = (Note(text, span=file.span(Position(*began), Position(*began))),)
     return Problem("yaml-syntax", slip.message, help=slip.help, span=file.span(place, place), notes=notes)
-
-
-_NOT_TEXT = (
-    (b"PK\x03\x04", "an archive (a `.keras` or `.npz` file?)"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"\x80\x04", "a pickle"),
-)
-
-
-def contents(path: Path, most: int = MAX_BYTES + 1) -> bytes:
-    """The first bytes of a spec's file: by default as many as `decode` needs to refuse a larger one.
-
-    Raises OSError, also for what is no regular file: a pipe would be waited for, a device has no end.
-    """
-    reads.note(path)
-    with open(path, "rb", opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "this is not a regular file")
-        return file.read(most)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def decode(data: bytes, name: str) -> str:
-    """The text of a file: UTF-8, at most MAX_BYTES; anything else is a problem with its place."""
-    file = SourceFile(name, None, [""])
-    if len(data) > MAX_BYTES:
-        message = f"the file has {len(data):,} bytes; a spec has at most {MAX_BYTES:,}"
-        raise SpecError(Problem("yaml-size", message, span=file.span(ORIGIN, ORIGIN)))
-    what = next((what for start, what in _NOT_TEXT if data.startswith(start)), "")
-    if what:
-        problem = Problem("yaml-encoding", f"this is {what}, not a spec", span=file.span(ORIGIN, ORIGIN))
-        raise SpecError(problem)
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0\0" in (data[0:4:2], data[1:4:2]):
-        message = "the file is UTF-16 or UTF-32; a spec is UTF-8"
-        raise SpecError(Problem("yaml-encoding", message, help="save it as UTF-8", span=file.span(ORIGIN, ORIGIN)))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        mark = _position(before, len(before))
-        file = SourceFile(name, None, LINE_BREAK.split(before))
-        message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
-        problem = Problem("yaml-encoding", message, help="save the file as UTF-8", span=file.span(mark, mark))
-        raise SpecError(problem) from None

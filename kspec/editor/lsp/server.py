@@ -77,6 +77,23 @@ class Server(LanguageServer):
         if checked is not None and self.session.take(uri, opened, checked):
             self.publish(self.document(uri))
 
+    def at(self, params: Any) -> tuple[Open, int] | None:
+        """The document of a request and the offset of its place; None for a file that is not open."""
+        opened, place = self.document(params.text_document.uri), params.position
+        return (opened, opened.document.text.offset(place.line, place.character, self.encoding)) if opened else None
+
+    def placed(self, params: Any, answer: Callable[[Open, int], T]) -> T | None:
+        """An answer about a place of a spec, or of an empty file that may become one."""
+        opened = self.document(params.text_document.uri)
+        if opened is None or not (opened.document.is_spec or not opened.document.text.text.strip()):
+            return None
+        try:
+            found = self.at(params)
+            return answer(*found) if found is not None else None
+        except Exception as error:  # a defect of ours: the editor goes on without an answer
+            self.defect(error)
+            return None
+
     def publish(self, opened: Open | None) -> None:
         """Send what is wrong with a document."""
         if opened is not None:
@@ -109,6 +126,7 @@ def make() -> Server:
     server = Server()
     _documents(server)
     _words(server)
+    _places(server)
     _changes(server)
     return server
 
@@ -151,24 +169,13 @@ def _documents(server: Server) -> None:
 def _words(server: Server) -> None:
     """What is told of a place."""
 
-    def placed(params: Any, answer: Callable[[Open, int], T]) -> T | None:
-        opened = server.document(params.text_document.uri)
-        if opened is None or not (opened.document.is_spec or not opened.document.text.text.strip()):
-            return None
-        place = params.position
-        try:
-            return answer(opened, opened.document.text.offset(place.line, place.character, server.encoding))
-        except Exception as error:  # a defect of ours: the editor goes on without an answer
-            server.defect(error)
-            return None
-
     @server.feature(lsp.TEXT_DOCUMENT_HOVER)
     def told(params: lsp.HoverParams) -> lsp.Hover | None:
         def answer(opened: Open, offset: int) -> lsp.Hover | None:
             found = hover(opened.document, opened.known, offset)
             return convert.hover(found, opened, server.encoding) if found is not None else None
 
-        return placed(params, answer)
+        return server.placed(params, answer)
 
     options = lsp.CompletionOptions(trigger_characters=["$", ".", " ", "[", "{", "/"], resolve_provider=True)
 
@@ -179,7 +186,7 @@ def _words(server: Server) -> None:
             items = [convert.item(each, found, opened, server.encoding) for each in ordered(found.items)]
             return lsp.CompletionList(is_incomplete=False, items=items)
 
-        return placed(params, answer)
+        return server.placed(params, answer)
 
     @server.feature(lsp.COMPLETION_ITEM_RESOLVE)
     def resolved(item: lsp.CompletionItem) -> lsp.CompletionItem:
@@ -188,13 +195,17 @@ def _words(server: Server) -> None:
             item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, text)
         return item
 
+
+def _places(server: Server) -> None:
+    """Where things stand."""
+
     @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
     def defined(params: lsp.DefinitionParams) -> lsp.Location | None:
         def answer(opened: Open, offset: int) -> lsp.Location | None:
             found = definition(opened.document, opened.known, offset)
             return convert.location(found, opened, server.encoding, from_fs_path) if found is not None else None
 
-        return placed(params, answer)
+        return server.placed(params, answer)
 
     @server.feature(lsp.TEXT_DOCUMENT_REFERENCES)
     def referred(params: lsp.ReferenceParams) -> list[lsp.Location] | None:
@@ -202,7 +213,7 @@ def _words(server: Server) -> None:
             found = references(opened.document, opened.known, offset)
             return [lsp.Location(opened.uri, convert.piece(each, opened, server.encoding)) for each in found]
 
-        return placed(params, answer)
+        return server.placed(params, answer)
 
     @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
     def outlined(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol] | None:
@@ -218,19 +229,17 @@ def _changes(server: Server) -> None:
 
     @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
     def prepared(params: lsp.PrepareRenameParams) -> lsp.Range | None:
-        opened = server.document(params.text_document.uri)
-        if opened is None:
+        if (found := server.at(params)) is None:
             return None
-        offset = opened.document.text.offset(params.position.line, params.position.character, server.encoding)
+        opened, offset = found
         with _refusing():
             return convert.piece(renameable(opened.document, opened.known, offset), opened, server.encoding)
 
     @server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
     def renamed(params: lsp.RenameParams) -> lsp.WorkspaceEdit | None:
-        opened = server.document(params.text_document.uri)
-        if opened is None:
+        if (found := server.at(params)) is None:
             return None
-        offset = opened.document.text.offset(params.position.line, params.position.character, server.encoding)
+        opened, offset = found
         with _refusing():
             places = rename(opened.document, opened.known, offset, params.new_name)
         edits = [lsp.TextEdit(convert.piece(each, opened, server.encoding), params.new_name) for each in places]
