@@ -93,10 +93,23 @@ class Loaded:
                 raise
             found = plan(built, graph) if built.model is not None else None
             problems = [*noted, *built.problems, *check_expectations(spec, built, found, graph), *check_compile(spec)]
+            problems += self._left_out()
             if problems or found is None:
                 raise SpecError(problems)
             check_size(found)
             return found
+
+    def _left_out(self) -> list[Problem]:
+        """What is wrong where the text can be taken in several ways."""
+        from kspec.spec.compiled import inside
+
+        found: list[Problem] = []
+        for reading in self.compiled.readings:
+            try:
+                Loaded(reading).plan()
+            except SpecError as error:
+                found += inside(error.problems, self.compiled.source)
+        return found
 
     def build(self, *, compile: bool = True, max_memory: int | None = None) -> Any:
         """The keras.Model, with weights, compiled where the spec says how.

@@ -5,13 +5,13 @@ text → `merge.load` (extends, import) → `--set` → variables → `parse` �
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kspec.diagnostics import FileError, Problem, SpecError, UsageError
+from kspec.diagnostics import FileError, Problem, Route, SpecError, UsageError
 from kspec.spec import attach, custom
 from kspec.spec.expand import expand
 from kspec.spec.expressions import OTHERS, UNREAD, WRONG, NoValue
@@ -28,7 +28,7 @@ from kspec.spec.schema import Spec
 from kspec.spec.sections import check_objects
 from kspec.spec.sets import with_sets
 from kspec.spec.silence import audible
-from kspec.spec.source import read
+from kspec.spec.source import Taking, read
 from kspec.spec.steps import UNKNOWN, Expanded
 from kspec.spec.traces import value_at
 from kspec.spec.variables import put_in, resolve_variables
@@ -53,6 +53,8 @@ class Compiled:
     """What is seldom meant, located."""
     problems: tuple[Problem, ...] = ()
     """What is wrong, located; the graph is what is right all the same. None but where they were asked for."""
+    readings: tuple[Compiled, ...] = ()
+    """Where the text can be taken in several ways: what it would be, for the problems of what was left out."""
 
 
 def compile_file(
@@ -76,13 +78,21 @@ def compile_file(
     try:
         path = path.resolve()
         project = project if project is not None else find_project(path.parent, tuple(trust))
-        source = load(path, name, project, stack)
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle; a NUL in the name
         raise _unreadable(name, error) from None
-    if without and isinstance(source.data, dict):
-        kept = {key: value for key, value in source.data.items() if key not in without}
-        source = replace(source, data=kept)
-    return compile_source(with_sets(source, sets), project, (*stack, path), partly=partly, others=others)
+    around = project
+
+    def taken(taking: Taking) -> Source:
+        try:
+            source = load(path, name, around, stack, taking)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _unreadable(name, error) from None
+        if without and isinstance(source.data, dict):
+            kept = {key: value for key, value in source.data.items() if key not in without}
+            source = replace(source, data=kept)
+        return with_sets(source, sets)
+
+    return _compile_taken(taken, project, (*stack, path), partly=partly, others=others)
 
 
 def compile_text(
@@ -97,12 +107,56 @@ def compile_text(
     """The same for a text; paths in it are relative to `folder` (the current one where it is left out)."""
     folder = (folder if folder is not None else Path.cwd()).resolve()
     project = find_project(folder, tuple(trust))
-    source = compose(read(text, name, folder / Path(name).name), project)
-    return compile_source(with_sets(source, sets), project, (), partly=partly)
+
+    def taken(taking: Taking) -> Source:
+        return with_sets(compose(read(text, name, folder / Path(name).name, taking), project), sets)
+
+    return _compile_taken(taken, project, (), partly=partly)
 
 
 Others = dict[Path, attach.Other | SpecError]
 """Specs that are steps of others, each compiled once however often it is used."""
+
+
+def _compile_taken(
+    taken: Callable[[Taking], Source],
+    project: Project,
+    stack: tuple[Path, ...],
+    *,
+    partly: bool,
+    others: Others | None = None,
+) -> Compiled:
+    """A spec, with the problems of what was left out of it because it can be read in several ways."""
+    source = taken("")
+    if not source.doubts:
+        return compile_source(source, project, stack, partly=partly, others=others)
+    readings: list[Compiled] = []
+    left_out: list[Problem] = []
+    for taking in ("last", "first"):
+        other = taken(taking)
+        if readings and other.data == readings[0].source.data:
+            continue
+        try:
+            readings.append(compile_source(other, project, stack, partly=True))
+            left_out += inside(readings[-1].problems, source)
+        except SpecError as error:
+            left_out += inside(error.problems, source)
+    try:
+        made = compile_source(source, project, stack, partly=partly, others=others)
+    except SpecError as error:
+        raise SpecError(dict.fromkeys([*error.problems, *left_out])) from None
+    problems = tuple(dict.fromkeys([*made.problems, *left_out]))
+    return replace(made, problems=problems, readings=tuple(readings))
+
+
+def inside(problems: Iterable[Problem], source: Source) -> list[Problem]:
+    """The problems of another reading that are of what `source` leaves out."""
+    told = {each.span for each in source.problems}
+
+    def left_out(route: Route) -> bool:
+        return any(len(route) > len(at) and route[: len(at)] == at for at in source.doubts)
+
+    return [each for each in problems if each.span not in told and left_out(each.route)]
 
 
 def compile_source(

@@ -11,7 +11,7 @@ from kspec.spec.expressions import UNREAD
 from kspec.spec.parse import respelt
 from kspec.spec.places import SECTIONS, Marks, Moved, Source, located
 from kspec.spec.project import Project, resolve
-from kspec.spec.source import read
+from kspec.spec.source import Taking, read
 from kspec.spec.textfile import contents, decode
 from kspec.spec.values import shown
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def load(path: Path, name: str, project: Project, stack: tuple[Path, ...] = ()) -> Source:
+def load(path: Path, name: str, project: Project, stack: tuple[Path, ...] = (), taking: Taking = "") -> Source:
     """A spec's file with what it extends and imports.
 
     Raises SpecError, located, for problems in any of the files; OSError where the first file cannot be read.
     """
-    return compose(read(decode(contents(path), name), name, path), project, (*stack, path))
+    return compose(read(decode(contents(path), name), name, path, taking), project, (*stack, path))
 
 
 def compose(source: Source, project: Project, stack: tuple[Path, ...] = ()) -> Source:

@@ -86,6 +86,8 @@ class Source:
     """What is wrong with the text, or with a file that it includes; located."""
     gaps: frozenset[str] = frozenset()
     """Sections that therefore may lack something."""
+    doubts: tuple[Route, ...] = ()
+    """Where the text can be taken in several ways, or would hold more if it were mended."""
 
     def span(self, route: Route, at: str = "value") -> Span:
         """The place of the value (or of its key) at `route`; of the nearest thing around it where it has none."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import yaml
 
@@ -18,6 +18,7 @@ from kspec.diagnostics import Note, Problem, Route, SpecError, listing
 from kspec.spec import slips
 from kspec.spec.expressions import UNREAD
 from kspec.spec.places import SECTIONS, Marks, Moved, Position, Source, SourceFile
+from kspec.spec.salvage import Salvaged, salvage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,10 @@ MAX_NODES = 2_000_000
 MAX_DIGITS = 100
 MAX_PROBLEMS = 1000
 """So many are told of one file; after that, reading stops."""
+
+Taking = Literal["", "first", "last"]
+"""What is read where a collection has a tag, or a key that cannot be one, or stands under a key written twice: nothing,
+or what would be there if that were mended, the first or the last of two being kept."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -45,8 +50,11 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 class _Reader:
     """State of one pass: what is open, what is anchored, what was wrong."""
 
-    def __init__(self, file: SourceFile) -> None:
-        self.file = file
+    def __init__(self, file: SourceFile, taking: Taking, salvaged: Salvaged | None = None) -> None:
+        self.file, self.taking = file, taking
+        self.cuts = salvaged.cuts if salvaged is not None else frozenset[int]()
+        self.others = salvaged is not None and salvaged.anchored
+        """Whether there may be anchors that could not be read."""
         self.problems: list[Problem] = []
         self.anchors: dict[str, tuple[Any, Any, int] | None] = {}
         self.nodes = 0
@@ -54,6 +62,8 @@ class _Reader:
         """Collections whose end has not come yet, outermost first."""
         self.gaps: set[Any] = set()
         """Sections that could be read in part only."""
+        self.doubts: list[Route] = []
+        """Where another reading would give a collection."""
 
     def wrong(self, code: str, message: str, event: Any, help: str = "", notes: tuple[Note, ...] = ()) -> None:
         span = self.file.span(event.start_mark, event.end_mark)
@@ -89,6 +99,8 @@ class _Reader:
             self.tagged(event)
             return UNREAD
         if not event.implicit[0]:
+            if value == UNREAD and event.start_mark.line not in self.cuts:
+                self.wrong("yaml-encoding", "the character U+0000 is not allowed in a spec", event)
             return value
         if value in _WORDS:
             return _WORDS[value]
@@ -118,6 +130,8 @@ class _Reader:
     def alias(self, event: Any) -> tuple[Any, Any, int]:
         name = event.anchor
         if name not in self.anchors:
+            if self.others:
+                return UNREAD, event, 1
             help = f"anchors so far: {listing('&' + a for a in self.anchors)}" if self.anchors else ""
             self.wrong("yaml-alias", f"`*{name}` has no anchor `&{name}` before it", event, help)
             return UNREAD, event, 1
@@ -140,10 +154,10 @@ class _Open:
         "key",
         "key_event",
         "keys",
+        "lost",
         "members",
         "merges",
         "twice",
-        "unread",
     )
 
     def __init__(self, event: Any, data: Any, before: int) -> None:
@@ -153,19 +167,19 @@ class _Open:
         self.key: Any = None
         self.key_event: Any = None
         self.merges: list[tuple[Any, Any, Any]] = []
-        self.unread = event.tag is not None
-        """Whether it could be read in part only, so that nothing is said of it."""
+        self.lost = False
+        """Whether it has a key that cannot be one."""
         self.twice: tuple[Any, ...] = ()
         """Keys that stand in it twice."""
 
 
-def read(text: str, name: str, path: Path | None = None) -> Source:
+def read(text: str, name: str, path: Path | None = None, taking: Taking = "", *, around: bool = True) -> Source:
     """Parse a spec's text; where a value cannot be read, for which there is a problem, stands UNREAD.
 
-    Raises SpecError with every problem found up to the first syntax error or bound.
+    Raises SpecError with every problem found up to a bound, or up to a syntax error that cannot be read `around`.
     """
     file = SourceFile(name, path, LINE_BREAK.split(text) or [""])
-    reader = _Reader(file)
+    reader = _Reader(file, taking)
     if (bad := _UNPRINTABLE.search(text)) is not None:
         mark = position(text, bad.start())
         span = file.span(mark, mark)
@@ -174,10 +188,20 @@ def read(text: str, name: str, path: Path | None = None) -> Source:
     try:
         data, marks = _read_events(reader, yaml.CSafeLoader(text))
     except yaml.YAMLError as error:
-        raise SpecError([*reader.problems, _syntax_problem(file, error)]) from None
+        salvaged = salvage(file.lines, f'"{UNREAD[0]}\\0"') if around else None
+        if salvaged is None:
+            raise SpecError([*reader.problems, _syntax_problem(file, error)]) from None
+        reader = _Reader(file, taking, salvaged)
+        reader.problems = [_syntax_problem(file, error) for error in salvaged.errors]
+        try:
+            data, marks = _read_events(reader, yaml.CSafeLoader(salvaged.text))
+        except _Bound:
+            raise SpecError(reader.problems) from None
+        reader.gaps.update(salvaged.sections)
     except _Bound:
         raise SpecError(reader.problems) from None
-    return Source(file, data, marks, tuple(reader.problems), frozenset(map(str, reader.gaps)))
+    gaps = frozenset(map(str, reader.gaps))
+    return Source(file, data, marks, tuple(reader.problems), gaps, tuple(reader.doubts))
 
 
 class _Bound(Exception):
@@ -224,7 +248,7 @@ def _read_events(reader: _Reader, loader: Any) -> tuple[Any, Any]:
         elif top.key_event is None:
             _key(reader, top, data, marks)
         else:
-            _member(top, data, marks)
+            _member(reader, top, data, marks)
 
 
 def _open(reader: _Reader, stack: list[_Open], event: Any, data: Any) -> None:
@@ -243,20 +267,40 @@ def _close(reader: _Reader, top: _Open, event: Any) -> tuple[Any, Any]:
     for data, marks, place in top.merges:
         _merge(reader, top, data, marks, place)
     marks = Marks(top.event.start_mark, event.end_mark, top.keys, top.members, reader.file)
-    if top.unread:
-        if reader.stack:
-            top.data = UNREAD
-        else:
-            top.data.pop(UNREAD, None)
-            reader.gaps.update(SECTIONS)
-    elif top.twice:  # of a section the last one is read
-        if reader.stack:
-            top.data.update(dict.fromkeys(top.twice, UNREAD))
-        else:
-            reader.gaps.update(top.twice)
+    if top.lost or top.twice or top.event.tag is not None:
+        _in_part(reader, top)
     if top.anchor is not None:
         reader.anchors[top.anchor] = (top.data, marks, reader.nodes - top.before)
     return top.data, marks
+
+
+_NAMED = ((), ("inputs",), ("vars",), ("blocks",))
+"""What others refer to by name, and what is read with gaps."""
+
+
+def _in_part(reader: _Reader, top: _Open) -> None:
+    """A collection that cannot be read whole: what of it is taken. Of what has names that is all that can be."""
+    route = reader.route()
+    if top.lost:
+        top.data.pop(UNREAD, None)
+        if route in _NAMED:
+            reader.gaps.update(route or SECTIONS)
+        elif not reader.taking:
+            if "layers" not in top.data:  # what was lost may be variables or inputs of theirs
+                reader.doubts += [(*route, key) for key in top.data]
+            top.data = UNREAD
+            return
+    if top.event.tag is not None and not reader.taking:
+        reader.doubts.append(route)
+        if route:
+            top.data = UNREAD
+            return
+        reader.gaps.update(SECTIONS)
+    if top.twice and not reader.taking:
+        if route:
+            top.data.update(dict.fromkeys(top.twice, UNREAD))
+        else:  # of a section the last one is read
+            reader.gaps.update(top.twice)
 
 
 def _key(reader: _Reader, top: _Open, key: Any, marks: Any) -> None:
@@ -265,7 +309,7 @@ def _key(reader: _Reader, top: _Open, key: Any, marks: Any) -> None:
     if marks.__class__ is Marks:
         place = _Place(marks.start, marks.end)
     if key == UNREAD:
-        top.unread = True
+        top.lost = True
     elif key.__class__ is not str and key.__class__ is not int:
         if isinstance(key, dict) and len(key) == 1 and next(iter(key.values())) is None:
             help = f"a variable is written `${next(iter(key))}`"
@@ -273,7 +317,7 @@ def _key(reader: _Reader, top: _Open, key: Any, marks: Any) -> None:
             help = "a key is a word or a whole number: quote it"
         shown = "a list or a mapping" if isinstance(key, (list, dict)) else f"`{_printed(key)}`"
         reader.wrong("wrong-type", f"{shown} cannot be a key", place, help)
-        top.unread = True
+        top.lost = True
         key = UNREAD
     if key == "<<" and not moved and marks.implicit[0]:
         top.key, top.key_event = None, place
@@ -283,7 +327,7 @@ def _key(reader: _Reader, top: _Open, key: Any, marks: Any) -> None:
                 span=reader.file.span(top.merges[0][2].start_mark, top.merges[0][2].end_mark),
             )
             reader.wrong("duplicate-key", "`<<` appears twice in one mapping", place, "write `<<: [*a, *b]`", (note,))
-            top.unread = True
+            top.lost = True
         return
     if key in top.keys and key != UNREAD:
         first = top.keys[key]
@@ -307,9 +351,11 @@ def _printed(key: Any) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
-def _member(top: _Open, data: Any, marks: Any) -> None:
+def _member(reader: _Reader, top: _Open, data: Any, marks: Any) -> None:
     if top.key is None:
         top.merges.append((data, marks, top.key_event))
+    elif top.twice and top.key in top.data and _doubtful(reader, top.data[top.key], data) == "first":
+        pass
     else:
         top.data[top.key] = data
         top.members[top.key] = marks
@@ -317,11 +363,18 @@ def _member(top: _Open, data: Any, marks: Any) -> None:
     top.key_event = None
 
 
+def _doubtful(reader: _Reader, first: Any, last: Any) -> Taking:
+    """Which of two values under one key is taken."""
+    if isinstance(first, (dict, list)) or isinstance(last, (dict, list)):
+        reader.doubts.append(reader.route())
+    return reader.taking
+
+
 def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> None:
     """A merge key ``<<``: members that the mapping does not have itself (https://yaml.org/type/merge.html)."""
     inner = marks.marks if isinstance(marks, Moved) else marks
     if data == UNREAD:  # and is reported
-        top.unread = True
+        top.lost = True
         return
     if isinstance(data, list):
         for value, mark in zip(data, inner.members, strict=True):
@@ -329,7 +382,7 @@ def _merge(reader: _Reader, top: _Open, data: Any, marks: Any, place: Any) -> No
         return
     if not isinstance(data, dict):
         reader.wrong("yaml-alias", "`<<` merges a mapping (or a list of them)", place, "write `<<: *name`")
-        top.unread = True
+        top.lost = True
         return
     for key, value in data.items():
         if key not in top.data:

@@ -55,7 +55,8 @@ def _text(
     try:
         value = substitute(text, variables)
     except ExpressionError as error:
-        if error.code:
+        told = any(each.route == route and each.message == error.message for each in checker.problems[-100:])
+        if error.code and not told:  # every copy of a repeat would
             checker.problems.append(Problem(error.code, error.message, route, error.help, at, uses=uses))
         return UNKNOWN
     if value.__class__ is list or value.__class__ is dict:

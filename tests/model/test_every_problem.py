@@ -83,7 +83,23 @@ def _missing_file(text: str, rng: random.Random) -> str:
     return re.sub(r"(?<=/|\[| )([a-z_0-9]+)\.yaml", r"\1_not_there.yaml", text, count=1)
 
 
-MISTAKES = (_unread, _misspelt_section, _of_another_type, _missing_file)
+def _twice(text: str, rng: random.Random) -> str:
+    """A text with a line of a key written twice."""
+    found = list(re.finditer(r"^(\s+[a-z_]+: \S+|[a-z]+: \S.*)\n", text, re.MULTILINE))
+    line = rng.choice(found) if found else None
+    return text[: line.end()] + line[0] + text[line.end() :] if line else text
+
+
+def _no_yaml(text: str, rng: random.Random) -> str:
+    """A text with a bracket, a quote or a colon too few or too many in an item of a list or in a flow mapping."""
+    found = list(re.finditer(r"[{}\[\]\"']", text))
+    place = rng.choice(found).start() if found else 0
+    if not found or "#" in text[text.rfind("\n", 0, place) + 1 : place]:
+        return text
+    return text[:place] + rng.choice(["", text[place] * 2]) + text[place + 1 :]
+
+
+MISTAKES = (_unread, _twice, _no_yaml, _misspelt_section, _of_another_type, _missing_file)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
@@ -163,6 +179,69 @@ ALL = [
     ("spec.yaml:8:28", "unknown-argument", "Dense has no argument `unts`"),
     ("spec.yaml:9:23", "duplicate-key", "`units` appears twice in one mapping"),
 ]
+
+
+UNREADABLE = """\
+kspec: 1
+inputs: {x: 4, y: !pair {shape: [3], dtpe: int8}}
+layers:
+  - Dense: {units: 3: 4}
+  - Dense: !args {unitz: 3}
+  - {Reshape: [3], from: x}
+  - !step
+    Reshape: [5]
+    from: x
+  - [a]: 3
+    Dense: {unts: 3}
+    from: x
+  - Dense: {units: "3}
+  - Dens: 3
+fit: {epochs: 3, epochs: 0, batch: 3}
+layers:
+  - {Reshape: [7], from: x}
+  - Densee: 3
+compile:
+  optimizer: adam: 3
+  loss: msee
+  metrics: [accuracy
+"""
+
+
+def test_what_cannot_be_read_hides_nothing_inside_it_or_after_it() -> None:
+    with pytest.raises(SpecError) as caught:
+        kspec.loads(UNREADABLE, name="spec.yaml", partly=True).plan()
+    found = [
+        (problem.span.line, problem.span.column, problem.code) for problem in caught.value.problems if problem.span
+    ]
+    assert sorted(found) == [
+        (2, 19, "yaml-tag"),
+        (2, 38, "unknown-key"),
+        (4, 21, "yaml-syntax"),
+        (5, 12, "yaml-tag"),
+        (5, 19, "unknown-argument"),
+        (6, 6, "shape"),
+        (7, 5, "yaml-tag"),
+        (8, 5, "shape"),
+        (10, 5, "wrong-type"),
+        (11, 13, "unknown-argument"),
+        (13, 20, "yaml-syntax"),
+        (14, 5, "unknown-operation"),
+        (15, 18, "duplicate-key"),
+        (15, 29, "unknown-key"),
+        (16, 1, "duplicate-key"),
+        (17, 6, "shape"),
+        (18, 5, "unknown-operation"),
+        (20, 3, "yaml-syntax"),
+        (21, 9, "unknown-object"),
+        (22, 12, "yaml-syntax"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["- a: [", "a: {\nkspec: 1\n", "? [\n", "kspec: 1\n'\n", "!!x {"])
+def test_errors_that_cannot_be_read_around_are_one(text: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        kspec.loads(text, name="spec.yaml", partly=True)
+    assert [problem.code for problem in caught.value.problems][:1] == ["yaml-syntax"] or "tag" in str(caught.value)
 
 
 def test_models_that_no_tensor_reaches_are_looked_at(in_tmp: Path) -> None:

@@ -52,7 +52,7 @@ def tolerant(
     At most `tries` lines are left out, and never that of the offset `keep`.
     """
     try:
-        return Reading(read(text, name, path), Insertions(), True)
+        return Reading(read(text, name, path, around=False), Insertions(), True)
     except SpecError as error:
         line = _line(error)
         if line is None:
@@ -61,7 +61,7 @@ def tolerant(
     kept = text[:keep].count("\n") + 1 if keep is not None else None
     for left in range(tries, -1, -1):
         try:
-            return Reading(read(closed, name, path), insertions, False)
+            return Reading(read(closed, name, path, around=False), insertions, False)
         except SpecError as error:
             line = _line(error)
         if line is None:
