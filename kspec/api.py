@@ -75,9 +75,14 @@ class Loaded:
         Raises SpecError with every problem: what loading noted, steps that cannot be built, expectations that do not
         hold.
         """
+        return self.abstract()[1]
+
+    def abstract(self) -> tuple[Any, Plan]:
+        """The keras.Model with variables that have shapes and dtypes and no values, and its plan; raises as `plan`."""
         from kspec.model.build import abstract
         from kspec.model.compile import check_compile
-        from kspec.model.plan import check_expectations, check_size, plan
+        from kspec.model.expectations import check_expectations, check_size
+        from kspec.model.plan import plan
 
         spec, graph, noted = self.compiled.spec, self.compiled.graph, self.compiled.problems
         with self._located():
@@ -97,7 +102,18 @@ class Loaded:
             if problems or found is None:
                 raise SpecError(problems)
             check_size(found)
-            return found
+            return built.model, found
+
+    def partial_plan(self) -> Plan | None:
+        """The plan of what can be built of a spec in which something is wrong; None where nothing can."""
+        from kspec.diagnostics import KspecError
+        from kspec.model.build import abstract
+        from kspec.model.plan import plan
+
+        try:
+            return plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)
+        except KspecError:
+            return None
 
     def _left_out(self) -> list[Problem]:
         """What is wrong where the text can be taken in several ways."""
@@ -119,8 +135,8 @@ class Loaded:
         """
         from kspec.model.build import build
         from kspec.model.compile import compile_model
+        from kspec.model.expectations import check_size
         from kspec.model.memory import memory_bound
-        from kspec.model.plan import check_size
         from kspec.model.weights import load_all
 
         found = self.plan()

@@ -183,12 +183,16 @@ def _is_trusted(module: str, trusted: frozenset[str]) -> bool:
     return module.split(".")[0] in trusted - {"keras", "builtins"}
 
 
-def load_shapes(path: Path) -> Any:
-    """The model of a .keras file without its weights."""
-    config = read_config(path)
+def load_shapes(path: Path, trust: Iterable[str] = (), modules: Iterable[str] = ()) -> Any:
+    """The model of a .keras file without its weights.
+
+    Raises FileError.
+    """
+    config = read_config(path, trust)
     keras = load_keras()
+    own = _own_objects(config, frozenset(trust), modules, path)
     try:
-        return keras.saving.deserialize_keras_object({**config, "compile_config": None})
+        return keras.saving.deserialize_keras_object({**config, "compile_config": None}, custom_objects=own)
     except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
         raise _wrong(path, f"Keras cannot make this model: {_first_line(error)}") from None
 

@@ -1,34 +1,54 @@
-"""Abstract model -> Plan: shapes, dtypes, parameters; and what a spec expects of them."""
+"""Abstract model -> Plan: every call with shapes, dtypes and parameters, and the calls inside models that are steps."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import Problem, Route, SpecError
+from kspec.diagnostics import Route
 from kspec.model.build import Abstract
-from kspec.model.memory import size_text
-from kspec.spec.graph import Graph, Saved, refs
+from kspec.model.private import calls, graph_of, made_by, trained_by_nature
+from kspec.spec.graph import Graph, Node, Saved, refs
 from kspec.spec.objects import Object
-from kspec.spec.schema import Bound, Spec
 
-_BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "bool": 1}
+_BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
+_BYTES |= dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"), 1)
+
+Tensor = tuple[tuple[int | None, ...], str]
+"""A shape, with the batch axis first, as None; and a dtype."""
 
 
 class Call(NamedTuple):
-    """One row of a plan: a layer's call, or an input. Shapes have the batch axis first, as None."""
+    """One row of a plan: a layer's call, or an input."""
 
     name: str
     operation: str
-    outputs: tuple[tuple[tuple[int | None, ...], str], ...]
-    """Shape and dtype of each output."""
+    outputs: tuple[Tensor, ...]
     params: int
     trainable: int
     sources: tuple[str, ...]
+    """The calls whose tensors it takes."""
     shared: bool
     """Whether the layer was called, and counted, by an earlier row."""
     route: Route = ()
     uses: tuple[Route, ...] = ()
+    layer: str = ""
+    """The layer's name, which is another than the call's where a layer is called again."""
+    frozen: int = 0
+    """Parameters that would be trained, if `trainable: false` did not stand there."""
+    weight_bytes: int = 0
+    wires: tuple[tuple[str, int], ...] = ()
+    """Every tensor that it takes: a call, and which of its outputs."""
+    inner: tuple[Call, ...] = ()
+    """The calls inside of a model that is a step; its inputs first."""
+    key: tuple[str, int] = ("", 0)
+    """The layer's name in Keras, and which of its calls this is, from 0."""
+
+    @property
+    def other(self) -> int:
+        """Parameters that are never trained, such as moving averages."""
+        return self.params - self.trainable - self.frozen
 
 
 class Plan(NamedTuple):
@@ -41,6 +61,8 @@ class Plan(NamedTuple):
     weight_bytes: int
     outputs: tuple[tuple[str, tuple[int | None, ...], str], ...]
     """Name, shape and dtype of each output."""
+    depth: int = 0
+    """How many layers stand one after another on the longest way, as https://keras.io/api/applications counts them."""
 
     @property
     def non_trainable(self) -> int:
@@ -48,50 +70,177 @@ class Plan(NamedTuple):
 
 
 def plan(built: Abstract, graph: Graph) -> Plan:
-    """The plan of a model that was built abstractly from `graph`."""
+    """The plan of a model that was built abstractly from `graph`; where something is wrong, of what is right of it."""
     model = built.model
-    layers = {layer.name: layer for layer in model.layers}
-    tensors = {name: _shapes(made) for name, made in built.tensors.items()}
+    if model is None:
+        made = {name: made_by(flat(tensors)[0])[0] for name, tensors in built.tensors.items() if flat(tensors)}
+        layers = {node.layer: made[node.name] for node in graph.nodes if node.name in made}
+        rows = tuple(row for row in _of_graph(graph, built.tensors, layers) if row.outputs)
+        params, trainable = sum(row.params for row in rows), sum(row.trainable for row in rows)
+        return Plan(str(graph.name), rows, params, trainable, sum(row.weight_bytes for row in rows), ())
+    rows = _of_graph(graph, built.tensors, {layer.name: layer for layer in model.layers})
+    made = model.output  # a mapping's tensors by name: Keras's flat list has them in the order of their names
+    ordered = [made[name] for name in graph.output_names()] if isinstance(made, dict) else flat(made)
+    return _whole(model, rows, zip(graph.output_names(), ordered, strict=True))
+
+
+def plan_model(model: Any) -> Plan:
+    """The plan of any model of Keras's; one without a graph is a list of layers."""
+    made = getattr(model, "outputs", None) or []
+    if made and isinstance(getattr(graph_of(model), "output", None), dict):
+        outputs = list(graph_of(model).output.items())
+    else:
+        outputs = [(made_by(tensor)[0].name, tensor) for tensor in made]
+    return _whole(model, _of_model(model), outputs)
+
+
+def _whole(model: Any, rows: tuple[Call, ...], outputs: Iterable[tuple[str, Any]]) -> Plan:
+    named = tuple((name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in outputs)
+    size = weight_bytes(model.weights)
+    return Plan(
+        model.name,
+        rows,
+        count(model.weights),
+        count(model.trainable_weights),
+        size,
+        named,
+        max(_depths(rows), default=0),
+    )
+
+
+def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any]) -> tuple[Call, ...]:
+    """The calls of a spec's graph, in its order."""
+    places = _Places(tensors)
     seen: set[str] = set()
-    calls = [Call(given.name, "Input", tensors.get(given.name, ()), 0, 0, (), False) for given in graph.inputs]
+    rows = [_input(given.name, tensors.get(given.name), given.route) for given in graph.inputs]
     for node in graph.nodes:
-        layer = layers.get(node.layer)
-        own = layer.weights if layer is not None and node.layer not in seen else []
-        trainable = layer.trainable_weights if layer is not None and node.layer not in seen else []
-        shared = node.layer in seen
-        seen.add(node.layer)
-        calls.append(
-            Call(
-                node.name,
-                _operation(graph.layers[node.layer].operation),
-                tensors.get(node.name, ()),
-                _count(own),
-                _count(trainable),
-                tuple(dict.fromkeys(ref.name for ref in refs(node))),
-                shared,
-                node.route,
-                node.uses,
+        operation = graph.layers[node.layer].operation
+        rows.append(
+            _call(
+                node.name, _operation(operation), layers.get(node.layer), tensors.get(node.name), node.layer in seen
+            )._replace(
+                sources=tuple(dict.fromkeys(ref.name for ref in refs(node))),
+                wires=tuple((ref.name, ref.output if isinstance(ref.output, int) else 0) for ref in refs(node)),
+                route=node.route,
+                uses=node.uses,
+                layer=node.layer,
+                key=places.key(node.name),
+                inner=_inner(layers.get(node.layer), operation if isinstance(operation, Graph) else None, node.uses),
             )
         )
-    made = model.output  # a mapping's tensors by name: Keras's flat list has them in the order of their names
-    ordered = [made[name] for name in graph.output_names()] if isinstance(made, dict) else _flat(made)
-    outputs = tuple(
-        (name, tuple(tensor.shape), str(tensor.dtype))
-        for name, tensor in zip(graph.output_names(), ordered, strict=True)
-    )
-    size = sum(_size(weight.shape) * _BYTES.get(str(weight.dtype), 4) for weight in model.weights)
-    return Plan(model.name, tuple(calls), _count(model.weights), _count(model.trainable_weights), size, outputs)
+        seen.add(node.layer)
+    return tuple(rows)
 
 
-def _shapes(made: Any) -> tuple[tuple[tuple[int | None, ...], str], ...]:
-    return tuple((tuple(tensor.shape), str(tensor.dtype)) for tensor in _flat(made))
+class _Places:
+    """Which call of which layer made the tensors of each step."""
+
+    def __init__(self, tensors: Mapping[str, Any]) -> None:
+        self.tensors = tensors
+
+    def key(self, name: str) -> tuple[str, int]:
+        made = flat(self.tensors.get(name, []))
+        if not made:
+            return "", 0
+        operation, index, _ = made_by(made[0])
+        return operation.name, index
 
 
-def _flat(tensors: Any) -> list[Any]:
+def _inner(layer: Any, graph: Graph | None = None, around: tuple[Route, ...] = ()) -> tuple[Call, ...]:
+    """The calls inside of a step that is a model; those of a spec's block know their places in it."""
+    if layer is None or not _is_model(layer):
+        return ()
+    rows = _of_model(layer)
+    if graph is None:
+        return rows
+    nodes: dict[str, Node] = {}
+    for node in graph.nodes:
+        nodes.setdefault(node.layer, node)
+    return tuple(_placed(row, nodes[row.layer], around) if row.layer in nodes else row for row in rows)
+
+
+def _placed(row: Call, node: Node, around: tuple[Route, ...]) -> Call:
+    """A row with its place, and the uses inside of the model that it stands in."""
+    uses = node.uses[len(around) + 1 :] if around == node.uses[: len(around)] and node.uses else node.uses
+    return row._replace(route=node.route, uses=uses)
+
+
+def _is_model(layer: Any) -> bool:
+    from kspec.model.backend import load_keras
+
+    return isinstance(layer, load_keras().Model)
+
+
+def _of_model(model: Any) -> tuple[Call, ...]:
+    """The calls of a model as Keras runs them."""
+    if getattr(model, "inputs", None) is None:
+        return tuple(
+            _call(layer.name, type(layer).__name__, layer, None, False)._replace(layer=layer.name)
+            for layer in model.layers
+        )
+    names: dict[tuple[int, int], str] = {}
+    rows = []
+    for tensor in model.inputs:
+        operation, index, _ = made_by(tensor)
+        names[id(operation), index] = operation.name
+        rows.append(_input(operation.name, tensor, ()))
+    seen: set[int] = set()
+    for operation, index, taken, given in calls(model):
+        name = operation.name if not index else f"{operation.name} ({index + 1})"
+        names[id(operation), index] = name
+        wires = tuple((names.get((id(made), at), made.name), place) for made, at, place in map(made_by, taken))
+        title = operation_name(operation)
+        rows.append(
+            _call(name, title, operation, given, id(operation) in seen)._replace(
+                sources=tuple(dict.fromkeys(source for source, _ in wires)),
+                wires=wires,
+                layer=operation.name,
+                key=(operation.name, index),
+                inner=_inner(operation),
+            )
+        )
+        seen.add(id(operation))
+    return tuple(rows)
+
+
+def _input(name: str, tensor: Any, route: Route) -> Call:
+    return Call(name, "Input", tensors_of(tensor), 0, 0, (), False, route, layer=name, key=(name, 0))
+
+
+def _call(name: str, operation: str, layer: Any, made: Any, shared: bool) -> Call:
+    weights = getattr(layer, "weights", ()) if not shared else ()
+    trainable = getattr(layer, "trainable_weights", ()) if not shared else ()
+    frozen = count(trained_by_nature(layer)) - count(trainable) if weights else 0
+    return Call(
+        name, operation, tensors_of(made), count(weights), count(trainable), (), shared,
+        frozen=frozen, weight_bytes=weight_bytes(weights),
+    )  # fmt: skip
+
+
+def operation_name(operation: Any) -> str:
+    """What a spec calls an operation of Keras's: `Dense`, `ops.matmul`, `model`."""
+    from kspec.model.backend import load_keras
+
+    keras = load_keras()
+    if isinstance(operation, keras.Model):
+        return "model"
+    if isinstance(operation, keras.layers.Layer):
+        return type(operation).__name__
+    name = type(operation).__name__
+    return f"ops.{''.join('_' + char.lower() if char.isupper() else char for char in name).lstrip('_')}"
+
+
+def tensors_of(made: Any) -> tuple[Tensor, ...]:
+    """The shapes and dtypes of what a call gives."""
+    return tuple((tuple(tensor.shape), str(tensor.dtype)) for tensor in flat(made)) if made is not None else ()
+
+
+def flat(tensors: Any) -> list[Any]:
+    """The tensors of nested lists and mappings."""
     if isinstance(tensors, dict):
-        return [tensor for item in tensors.values() for tensor in _flat(item)]
+        return [tensor for item in tensors.values() for tensor in flat(item)]
     if isinstance(tensors, (list, tuple)):
-        return [tensor for item in tensors for tensor in _flat(item)]
+        return [tensor for item in tensors for tensor in flat(item)]
     return [tensors]
 
 
@@ -103,89 +252,25 @@ def _operation(operation: Any) -> str:
     return "model"
 
 
-def _count(weights: Any) -> int:
-    return sum(_size(weight.shape) for weight in weights)
+def _depths(rows: Iterable[Call]) -> Iterator[int]:
+    """For each call how many there are on the longest way to it, itself counted; a model counts as what is in it."""
+    depths: dict[str, int] = {}
+    for row in rows:
+        own = max(_depths(row.inner), default=0) if row.inner else int(row.operation != "Input")
+        depths[row.name] = own + max((depths.get(source, 0) for source in row.sources), default=0)
+        yield depths[row.name]
 
 
-def _size(shape: Any) -> int:
-    return math.prod(shape)
+def count(weights: Any) -> int:
+    """How many numbers they have."""
+    return sum(math.prod(weight.shape) for weight in weights)
 
 
-LARGEST = 2**50
-"""Bytes beyond which a size is a slip, whatever the machine."""
+def weight_bytes(weights: Any) -> int:
+    """How many bytes they take."""
+    return sum(math.prod(weight.shape) * bytes_of(str(weight.dtype)) for weight in weights)
 
 
-def check_size(plan: Plan, limit: int = LARGEST) -> None:
-    """Refuse what would not fit into `limit` bytes: weights, or one example's activations of any step.
-
-    Raises SpecError.
-    """
-    mend = "raise it with `--max-memory`" if limit < LARGEST else "no machine holds that"
-    if plan.weight_bytes > limit:
-        message = f"the weights take {size_text(plan.weight_bytes)}, and {size_text(limit)} are allowed"
-        raise SpecError(Problem("too-large", message, ("layers",), mend, "key"))
-    for call in plan.calls:
-        for shape, dtype in call.outputs:
-            size = math.prod(axis or 1 for axis in shape) * _BYTES.get(dtype, 4)
-            if size > limit:
-                message = f"one example's output of `{call.name}` takes {size_text(size)}"
-                help = f"{size_text(limit)} are allowed: {mend}"
-                raise SpecError(Problem("too-large", message, call.route or ("inputs",), help, "key", uses=call.uses))
-
-
-def check_expectations(spec: Spec, built: Abstract, plan: Plan | None, graph: Graph) -> list[Problem]:
-    """A problem for each expectation that does not hold; without a plan, of the shapes that are known all the same."""
-    expect = spec.expect
-    if expect is None:
-        return []
-    counts = (
-        {}
-        if plan is None
-        else {
-            "params": plan.params,
-            "trainable_params": plan.trainable,
-            "non_trainable_params": plan.non_trainable,
-        }
-    )
-    problems = [
-        Problem("expect", f"`{key}` is {value:,}, and {_bound(bound)} is expected", ("expect", key))
-        for key, value in counts.items()
-        if (bound := getattr(expect, key)) is not None and not _holds(bound, value)
-    ]
-    shapes = {name: shape for name, shape, _ in plan.outputs} if plan is not None else _output_shapes(built, graph)
-    for name, wanted in expect.outputs.items():
-        shape = shapes.get(name)
-        if shape is not None and tuple(wanted) != tuple(shape):
-            message = f"`{name}` has shape {_shape(shape)}, and {_shape(wanted)} is expected"
-            problems.append(Problem("expect", message, ("expect", "outputs", name)))
-    return problems
-
-
-def _output_shapes(built: Abstract, graph: Graph) -> dict[str, Any]:
-    """The shapes of outputs by name, of those that are known."""
-    found = {}
-    for name, ref in zip(graph.output_names(), graph.output_refs(), strict=True):
-        tensors = _flat(built.tensors.get(ref.name, []))
-        if isinstance(ref.output, str):
-            continue  # an output of a model that is a step, which the whole plan knows
-        if ref.output is not None:
-            tensors = tensors[ref.output : ref.output + 1]
-        if len(tensors) == 1:
-            found[name] = tuple(tensors[0].shape)
-    return found
-
-
-def _shape(shape: Any) -> str:
-    return "[" + ", ".join("null" if axis is None else str(axis) for axis in shape) + "]"
-
-
-def _holds(bound: Bound, value: int) -> bool:
-    return (bound.min is None or value >= bound.min) and (bound.max is None or value <= bound.max)
-
-
-def _bound(bound: Bound) -> str:
-    if bound.min == bound.max and bound.min is not None:
-        return f"{bound.min:,}"
-    return " and ".join(
-        f"{word} {limit:,}" for word, limit in (("at least", bound.min), ("at most", bound.max)) if limit is not None
-    )
+def bytes_of(dtype: str) -> int:
+    """The bytes of one number."""
+    return _BYTES.get(dtype, 4)

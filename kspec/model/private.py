@@ -49,13 +49,35 @@ def tensor_name(tensor: Any, name: str) -> None:
     tensor.name = name
 
 
-def calls(model: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """Each call in a functional model's graph, from the inputs on: the operation and the tensors that it was given.
+def made_by(tensor: Any) -> tuple[Any, int, int]:
+    """The operation that made a symbolic tensor, which of its calls did, and which of that call's outputs it is."""
+    history = tensor._keras_history
+    return history.operation, history.node_index, history.tensor_index
 
-    Keras's public `Layer.input` knows layers that are called once only, and a shared layer is called more often.
+
+def graph_of(model: Any) -> Any:
+    """The functional model that a model is, or that a Sequential one wraps."""
+    return getattr(model, "_functional", None) or model
+
+
+def calls(model: Any) -> Iterator[tuple[Any, int, tuple[Any, ...], tuple[Any, ...]]]:
+    """Each call in a functional model's graph, from the inputs on, as Keras runs them.
+
+    The operation, which of its calls it is, the tensors that it takes, and those that it gives. Keras's public
+    `Layer.input` knows layers that are called once only, and a shared layer is called more often.
     """
-    graph = getattr(model, "_functional", None) or model  # a Sequential wraps its graph
+    graph = graph_of(model)
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             if not node.is_input:
-                yield node.operation, tuple(node.input_tensors)
+                given = tuple(node.outputs)
+                yield node.operation, made_by(given[0])[1], tuple(node.input_tensors), given
+
+
+def trained_by_nature(layer: Any) -> list[Any]:
+    """The weights that a layer and those inside it train where nothing is frozen.
+
+    Publicly a frozen layer has none, and its moving averages look as its kernel does.
+    """
+    found = {id(weight): weight for each in layer._flatten_layers() for weight in each._trainable_variables}
+    return list(found.values())

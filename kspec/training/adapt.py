@@ -87,10 +87,10 @@ def _is_model(layer: Any) -> bool:
 def _adapt(model: Any, feed: list[Any], batch_size: int | None, path: str) -> list[str]:
     """Adapt a model's layers in the order of its graph, so that each sees what adapted layers give."""
     made: dict[int, list[tuple[Any, ...]]] = {}
-    for operation, tensors in calls(model):
+    for operation, _, tensors, _ in calls(model):
         made.setdefault(id(operation), []).append(tensors)
     names: list[str] = []
-    for operation, _ in calls(model):
+    for operation, *_ in calls(model):
         reaching = made.pop(id(operation), None)  # at its first call, with all the calls of a shared layer
         if reaching is None:
             continue

@@ -34,7 +34,7 @@ def test_calls(wrap: bool) -> None:
     model = chain()
     if wrap:
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
-    found = [(operation.name, len(tensors)) for operation, tensors in private.calls(model)]
+    found = [(operation.name, len(tensors)) for operation, _, tensors, _ in private.calls(model)]
     assert [count for _, count in found] == [1] * len(found)
     assert len(found) == (2 if wrap else 3)
     if not wrap:

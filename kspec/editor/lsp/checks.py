@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from kspec import api
 from kspec.diagnostics import KspecError, Problem, Span
-from kspec.editor.lsp.partial import partial_plan
 from kspec.editor.lsp.positions import Range, Text
 from kspec.model.plan import Plan
 from kspec.report.problems import arranged
@@ -63,7 +62,7 @@ def whole(text: str, path: Path) -> Checked:
     try:
         return Checked(warnings, compiled, loaded.plan())
     except KspecError as error:
-        return Checked((*error.problems, *warnings), compiled, partial_plan(compiled))
+        return Checked((*error.problems, *warnings), compiled, loaded.partial_plan())
 
 
 def diagnostics(problems: Iterable[Problem], text: Text, file: str) -> list[Diagnostic]:

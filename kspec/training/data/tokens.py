@@ -58,7 +58,7 @@ def _readings(model: Any, feed: list[Any], ports: list[str]) -> Iterator[_Readin
             fed[id(tensor)] = (_moved(model, feed, tensor), "")
         return fed[id(tensor)]
 
-    for operation, tensors in calls(model):
+    for operation, _, tensors, _ in calls(model):
         if _size(operation):
             array, port = reaching(tensors[0])
             if array is not None and array.size:
