@@ -184,14 +184,15 @@ def _of_model(model: Any) -> tuple[Call, ...]:
         operation, index, _ = made_by(tensor)
         names[id(operation), index] = operation.name
         rows.append(_input(operation.name, tensor, ()))
-    seen: set[int] = set()
+    seen: dict[int, int] = {}
     for operation, index, taken, given in calls(model):
-        name = operation.name if not index else f"{operation.name} ({index + 1})"
+        before = seen.setdefault(id(operation), 0)
+        name = f"{operation.name} ({before + 1})" if before else operation.name
         names[id(operation), index] = name
         wires = tuple((names.get((id(made), at), made.name), place) for made, at, place in map(made_by, taken))
         title = operation_name(operation)
         rows.append(
-            _call(name, title, operation, given, id(operation) in seen)._replace(
+            _call(name, title, operation, given, before > 0)._replace(
                 sources=tuple(dict.fromkeys(source for source, _ in wires)),
                 wires=wires,
                 layer=operation.name,
@@ -199,7 +200,7 @@ def _of_model(model: Any) -> tuple[Call, ...]:
                 inner=_inner(operation),
             )
         )
-        seen.add(id(operation))
+        seen[id(operation)] += 1
     return tuple(rows)
 
 
