@@ -419,9 +419,9 @@ def evaluate(
 
     Raises FileError, SpecError, UsageError, TrainingError.
     """
+    from kspec.model.interface import interface_of
     from kspec.training import apply
     from kspec.training.data.check import check
-    from kspec.training.interface import interface_of
 
     opened = open_model(target, sets=sets, trust=trust, weights=weights)
     matched = _matched(opened, data, targets=True, tell=tell)
@@ -455,10 +455,10 @@ def predict(
 
 def _matched(opened: Opened, data: Pathlike | None, *, targets: bool, tell: Callable[[str], None] | None) -> Any:
     """The data to use: given, or the spec's test, validation or training data, in that order."""
+    from kspec.model.interface import interface_of
     from kspec.spec.schema import DataFile
     from kspec.training.data.match import match
     from kspec.training.data.opening import open_source
-    from kspec.training.interface import interface_of
 
     section = opened.loaded.compiled.spec.data if opened.loaded is not None else None
     parts = ("test", "validation", "train") if section is not None else ()

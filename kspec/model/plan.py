@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from kspec.diagnostics import Route
 from kspec.model.build import Abstract
 from kspec.model.private import calls, graph_of, made_by, trained_by_nature
-from kspec.spec.graph import Graph, Node, Saved, refs
+from kspec.spec.graph import Graph, Layer, Node, Saved, refs
 from kspec.spec.objects import Object
 
 _BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
@@ -44,6 +44,8 @@ class Call(NamedTuple):
     """The calls inside of a model that is a step; its inputs first."""
     key: tuple[str, int] = ("", 0)
     """The layer's name in Keras, and which of its calls this is, from 0."""
+    arguments: str = ""
+    """What the spec says of the layer and of the call: two calls with the same are alike."""
 
     @property
     def other(self) -> int:
@@ -125,11 +127,18 @@ def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any
                 uses=node.uses,
                 layer=node.layer,
                 key=places.key(node.name),
+                arguments=_arguments(graph.layers[node.layer], node),
                 inner=_inner(layers.get(node.layer), operation if isinstance(operation, Graph) else None, node.uses),
             )
         )
         seen.add(node.layer)
     return tuple(rows)
+
+
+def _arguments(layer: Layer, node: Node) -> str:
+    operation = layer.operation
+    own = operation.args if isinstance(operation, Object) else id(operation)
+    return repr((own, layer.trainable, layer.dtype, node.call))
 
 
 class _Places:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from kspec.model.backend import load_keras
@@ -81,3 +81,74 @@ def trained_by_nature(layer: Any) -> list[Any]:
     """
     found = {id(weight): weight for each in layer._flatten_layers() for weight in each._trainable_variables}
     return list(found.values())
+
+
+Scope = Callable[[str, str, int], AbstractContextManager[Any]]
+Instead = Callable[[tuple[str, str, int], tuple[Any, ...], Any], Any]
+
+
+@contextmanager
+def scoped(model: Any, scope: Scope, instead: Instead | None = None) -> Iterator[None]:
+    """While a model runs, each call in it and in models inside runs within `scope(model, layer, which of its calls)`.
+
+    `instead` may give what a call gives, without running it, from what the call is given and its symbolic tensors; or
+    None.
+
+    Keras offers no hook around a call: a layer's own name scope does not tell its calls apart, and functions of
+    keras.ops have none.
+    """
+    found = {id(graph_of(each)): each for each in model._flatten_layers() if hasattr(graph_of(each), "_nodes_by_depth")}
+    graphs = [(graph_of(each), each.name) for each in found.values()]
+    try:
+        for graph, name in graphs:
+            graph.__dict__["_run_through_graph"] = _within(graph, name, scope, instead)
+        yield
+    finally:
+        for graph, _ in graphs:
+            graph.__dict__.pop("_run_through_graph", None)
+
+
+def _within(graph: Any, name: str, scope: Scope, instead: Instead | None) -> Callable[..., Any]:
+    original = graph._run_through_graph
+    order = [((name, operation.name, index), given) for operation, index, _, given in calls(graph)]
+
+    def run(inputs: Any, operation_fn: Callable[[Any], Any] = lambda operation: operation, call_fn: Any = None) -> Any:
+        places = iter(order)
+
+        def within(operation: Any) -> Callable[..., Any]:
+            (place, given), function = next(places), operation_fn(operation)
+
+            def call(*args: Any, **keywords: Any) -> Any:
+                made = instead(place, args, given) if instead is not None else None
+                if made is not None:
+                    return made
+                with scope(*place):
+                    return function(*args, **keywords)
+
+            return call
+
+        return original(inputs, operation_fn=within, call_fn=call_fn)
+
+    return run
+
+
+def prepare_training(model: Any, batch: Any) -> None:
+    """Make the variables of a compiled model's metrics, loss and optimizer, from the shapes of a batch.
+
+    Publicly only `fit` and `evaluate` do that, on data.
+    """
+    model._symbolic_build(data_batch=batch)
+    model.optimizer.build(model.trainable_variables)
+
+
+@contextmanager
+def without_updates(optimizer: Any) -> Iterator[None]:
+    """Training steps give gradients where the updated weights would be: the optimizer does nothing inside.
+
+    `Model.train_step` is public, and the gradients do not leave it.
+    """
+    optimizer.__dict__["stateless_apply"] = lambda state, gradients, weights: (gradients, state)
+    try:
+        yield
+    finally:
+        optimizer.__dict__.pop("stateless_apply", None)
