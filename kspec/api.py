@@ -58,9 +58,9 @@ class Loaded:
         from kspec.spec import stages
 
         if stage == "plan":
-            from kspec.report.tables import plain_table
+            from kspec.report.summary import flat_table
 
-            return plain_table(rows(self.plan())) + "\n"
+            return flat_table(self.plan()) + "\n"
         return stages.show(self.compiled, stage, Path(folder).resolve() if folder is not None else None)
 
     def origins(self) -> tuple[Origin, ...]:
@@ -321,24 +321,6 @@ def fix(path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), 
 
 
 _ROUNDS = 5
-
-
-def rows(plan: Plan) -> list[Any]:
-    """A plan as the rows of a table."""
-    from kspec.report.tables import Row
-
-    return [
-        Row(
-            call.name,
-            call.operation,
-            tuple(str(shape) for shape, _ in call.outputs),
-            ", ".join(dict.fromkeys(dtype for _, dtype in call.outputs)),
-            call.params,
-            call.trainable > 0 or call.params == 0,
-            call.sources,
-        )
-        for call in plan.calls
-    ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,26 @@ class Known:
     model: Any
     plan: Plan
     loaded: Loaded | None = None
+
+    def forward(self, batch_size: int = 1, length: int | None = None) -> Forward:
+        """FLOPs of computing a batch; `length` is the size of axes that are open beside the batch.
+
+        Raises UsageError where axes are open and no length is given; SpecError where the model cannot be traced.
+        """
+        from kspec.model.cost.measure import measure_forward
+        from kspec.model.cost.programs import Batch
+
+        return Forward(*measure_forward(self.model, self.plan, Batch(batch_size, length)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Forward:
+    """What computing a batch costs: FLOPs of all and of each call, by its name, in a model that is a step by both."""
+
+    flops: float
+    shares: Mapping[tuple[str, ...], float]
+    endless: bool
+    """Whether a loop was counted once of which nobody knows how often it runs."""
 
 
 def know(target: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = ()) -> Known:
