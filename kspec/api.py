@@ -82,7 +82,7 @@ class Loaded:
         from kspec.model.build import abstract
         from kspec.model.compile import check_compile
         from kspec.model.expectations import check_expectations, check_size
-        from kspec.model.plan import plan
+        from kspec.model.planning import plan
 
         spec, graph, noted = self.compiled.spec, self.compiled.graph, self.compiled.problems
         with self._located():
@@ -108,7 +108,7 @@ class Loaded:
         """The plan of what can be built of a spec in which something is wrong; None where nothing can."""
         from kspec.diagnostics import KspecError
         from kspec.model.build import abstract
-        from kspec.model.plan import plan
+        from kspec.model.planning import plan
 
         try:
             return plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kspec.api import Loaded, load
 from kspec.diagnostics import FileError, Problem
 
 if TYPE_CHECKING:
     from kspec.api import Pathlike
+    from kspec.model.cost.value import Cost, Planned
     from kspec.model.plan import Plan
+    from kspec.spec.schema import Compile
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +34,43 @@ class Known:
         Raises UsageError where axes are open and no length is given; SpecError where the model cannot be traced.
         """
         from kspec.model.cost.measure import measure_forward
-        from kspec.model.cost.programs import Batch
+        from kspec.model.cost.value import Batch
 
-        return Forward(*measure_forward(self.model, self.plan, Batch(batch_size, length)))
+        found = self._placed(lambda: measure_forward(self.model, self.plan, Batch(batch_size, length)))
+        return Forward(*found)
+
+    def cost(self, batch_size: int = 32, length: int | None = None) -> Cost:
+        """What computing a batch and training on it cost, as an estimate; raises as `forward`."""
+        from kspec.model.cost.measure import measure
+        from kspec.model.cost.value import Batch
+
+        return self._placed(lambda: measure(self.model, self.plan, self._compile, Batch(batch_size, length)))
+
+    def largest_batch(self, memory: int, length: int | None = None) -> int:
+        """The largest batch with which training's estimate fits into `memory` bytes; raises as `forward`."""
+        from kspec.model.cost.fitting import largest_batch
+
+        return self._placed(lambda: largest_batch(self.model, self.plan, self._compile, memory, length))
+
+    def planned(self, batch_size: int = 32, length: int | None = None) -> Planned:
+        """What XLA plans for a training step that is compiled here; raises as `forward`."""
+        from kspec.model.cost.planned import planned
+        from kspec.model.cost.value import Batch
+
+        return self._placed(lambda: planned(self.model, self.plan, self._compile, Batch(batch_size, length)))
+
+    @property
+    def _compile(self) -> Compile | None:
+        return self.loaded.compiled.spec.compile if self.loaded is not None else None
+
+    def _placed(self, work: Callable[[], T]) -> T:
+        """`work()`, its problems with their places."""
+        if self.loaded is None:
+            return work()
+        from kspec.spec.places import placing
+
+        with placing(self.loaded.compiled.source):
+            return work()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +117,7 @@ def _saved(path: Path, trust: Sequence[str]) -> Known:
     from kspec.model.archive import load_shapes
     from kspec.model.backend import deeply
     from kspec.model.objects import search_also
-    from kspec.model.plan import plan_model
+    from kspec.model.planning import plan_model
     from kspec.model.private import abstract_variables
     from kspec.model.signatures import remembered
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["count", "flops", "keras_size", "money", "seconds"]
+__all__ = ["count", "flops", "keras_size", "money", "rate", "seconds"]
 
 
 def keras_size(count: int) -> str:
@@ -33,10 +33,15 @@ def count(number: int) -> str:
 
 def seconds(number: float) -> str:
     """A time in a unit that fits: ``1.83 ms``, ``12.4 s``, ``3.1 h``, ``16.2 days``."""
-    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (120, 1, "s"), (7200, 1 / 60, "min")):
+    for limit, factor, unit in ((0.9995e-3, 1e6, "µs"), (0.9995, 1e3, "ms"), (120, 1, "s"), (7200, 1 / 60, "min")):
         if number < limit:
             return f"{number * factor:.3g} {unit}"
     return f"{number / 3600:.3g} h" if number < 172_800 else f"{number / 86_400:,.3g} days"
+
+
+def rate(number: float) -> str:
+    """So many a second: three figures, whole where there are more."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def money(number: float) -> str:

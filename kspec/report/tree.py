@@ -51,8 +51,8 @@ def _lines(items: Iterable[Item], state: _State) -> Iterator[Line]:
             yield Line(state.depth, label, item.operation, state.times, item, ((item, 1),), path=state.path)
         elif item.kind == "model":
             yield from _model(item, state)
-        elif item.kind == "copy":
-            yield from _copies(item, state)
+        elif item.kind == "copy":  # one of several kinds
+            yield from _group(item, state, "")
         elif item.kind == "repeat" and len(item.items) == 1 and isinstance(item.items[0], Group):
             yield from _copies(item.items[0], state)  # all copies are equal
         else:
@@ -65,13 +65,16 @@ def _number(group: Group) -> int:
 
 def _copies(group: Group, state: _State) -> Iterator[Line]:
     """Equal copies of a repeat."""
-    title = f"× {group.copies}" if group.copies > 1 else "× 1"
-    yield from _group(group, state, title)
+    yield from _group(group, state, f"× {group.copies}")
 
 
 def _group(group: Group, state: _State, title: str) -> Iterator[Line]:
     folded = state.left == 0
     label = _without(group.name, state.around) if group.kind == "block" else "repeat"
+    if title == "":
+        first = int(group.route[-1]) + 1  # the place of a copy in its repeat
+        label = f"copy {first}" if group.copies == 1 else f"copies {first}–{first + group.copies - 1}"
+        title = "" if group.copies == 1 else f"× {group.copies}"
     calls = tuple(_counted(group, group.copies))
     operation = title if group.kind != "block" else f"block {title}" if title != label else "block"
     yield Line(state.depth, label, operation, state.times, None, calls, group, folded, state.path)

@@ -8,10 +8,11 @@ needs room of its own: only its buffer assignment (`planned`) knows that.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kspec.model.cost.programs import Program, tags
+from kspec.model.cost.value import Remat
 from kspec.model.cost.xla import live
 from kspec.model.plan import bytes_of
 
@@ -55,21 +56,6 @@ class Flows(NamedTuple):
             if each.users:
                 found[each.call] = found.get(each.call, 0) + each.bytes
         return found
-
-
-class Remat(NamedTuple):
-    """What is kept where blocks are computed again in the backward pass."""
-
-    kept: int
-    """Between the passes."""
-    largest: int
-    """While the dearest block is computed again."""
-    again: frozenset[int]
-    """The calls that are computed a second time."""
-
-    @property
-    def activations(self) -> int:
-        return self.kept + self.largest
 
 
 def flows(program: Program) -> Flows:
@@ -160,8 +146,3 @@ def _place(equation: Any) -> tuple[int, bool]:
 def _bytes(variable: Any) -> int:
     shape = getattr(variable.aval, "shape", ())
     return math.prod(shape) * bytes_of(str(getattr(variable.aval, "dtype", "float32")))
-
-
-def numbers(calls: Mapping[tuple[str, str, int], int], model: str, keys: Iterable[tuple[str, int]]) -> list[int]:
-    """The numbers of some calls of a model; OUTSIDE for one that computes nothing."""
-    return [calls.get((model, *key), OUTSIDE) for key in keys]

@@ -3,72 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from kspec.model.backend import deeply
 from kspec.model.cost import updates
-from kspec.model.cost.flows import OUTSIDE, Flows, Remat, flows, remat
-from kspec.model.cost.programs import Batch, Program, forward, tags, training
+from kspec.model.cost.flows import Flows, flows, remat
+from kspec.model.cost.programs import Program, forward, tags, training
+from kspec.model.cost.value import LOSS, OPTIMIZER, Batch, Cost, Memory, Share
 from kspec.model.cost.xla import Prices
 from kspec.model.outline import outline, twins
-from kspec.model.plan import Call, Plan, weight_bytes
+from kspec.model.plan import Call, Plan
+from kspec.model.planning import weight_bytes
 from kspec.spec.schema import Compile
-
-
-class Share(NamedTuple):
-    """A call's part of a whole."""
-
-    forward: float = 0.0
-    """FLOPs of computing, as `predict` does."""
-    training: float = 0.0
-    """FLOPs in a training step, of the forward and the backward pass together."""
-    activations: int = 0
-    """Bytes that it keeps for the backward pass."""
-    moved: int = 0
-    """Bytes that it reads and writes in a training step, each tensor once in each pass."""
-
-
-class Memory(NamedTuple):
-    """Bytes of a training step; of a model that is not trained, of its weights."""
-
-    weights: int
-    gradients: int = 0
-    optimizer: int = 0
-    activations: int = 0
-    copies: int = 0
-    """Weights in the dtype of computing, where it is another than their own."""
-    batch: int = 0
-
-    @property
-    def total(self) -> int:
-        return sum(self)
-
-
-class Cost(NamedTuple):
-    """What a batch costs. Shares are by call's name, those of calls in a model that is a step by both names."""
-
-    batch: Batch
-    forward: float
-    forward_rest: float
-    """FLOPs of the forward pass that belong to no call."""
-    training: float
-    rest: tuple[tuple[str, float], ...]
-    """FLOPs of a training step that belong to no call, by what they are for."""
-    shares: Mapping[tuple[str, ...], Share]
-    memory: Memory
-    rematerialized: Remat | None
-    again: float
-    """FLOPs of computing blocks again."""
-    endless: bool
-    """Whether a loop was counted once of which nobody knows how often it runs."""
-
-    def share(self, *names: str) -> Share:
-        """The share of a call; nothing, for one that computes nothing."""
-        return self.shares.get(names, _NOTHING)
-
-
-_NOTHING = Share()
-LOSS, OPTIMIZER = "loss, metrics, sums of gradients", "optimizer"
 
 
 def measure_forward(model: Any, plan: Plan, batch: Batch) -> tuple[float, Mapping[tuple[str, ...], float], bool]:
@@ -128,7 +74,7 @@ def _measure(model: Any, plan: Plan, section: Compile | None, batch: Batch) -> C
         trained + updated,
         ((LOSS, outside), (OPTIMIZER, updated)) if optimizer is not None else ((LOSS, outside),),
         shares,
-        _memory(model, plan, step, flow),
+        memory(model, plan, step, flow),
         again if again.again else None,
         repeated,
         prices.endless,
@@ -183,7 +129,8 @@ def _blocks(plan: Plan, names: Mapping[tuple[str, ...], frozenset[int]]) -> dict
     return found
 
 
-def _memory(model: Any, plan: Plan, step: Program, flow: Flows) -> Memory:
+def memory(model: Any, plan: Plan, step: Program, flow: Flows) -> Memory:
+    """What a traced training step takes: an estimate, of which `flows` says what it leaves out."""
     optimizer = getattr(model, "optimizer", None)
     state = weight_bytes(optimizer.variables) if optimizer is not None else 0
     given = weight_bytes([each.aval for each in step.jaxpr.invars])
@@ -198,6 +145,3 @@ def _memory(model: Any, plan: Plan, step: Program, flow: Flows) -> Memory:
         flow.copies,
         max(batch, 0),
     )
-
-
-__all__ = ["LOSS", "OPTIMIZER", "OUTSIDE", "Cost", "Memory", "Share", "measure", "measure_forward"]

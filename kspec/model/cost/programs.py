@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import Problem, SpecError, UsageError
+from kspec.diagnostics import KspecError, Problem, SpecError, UsageError
 from kspec.model.backend import load_keras
 from kspec.model.compile import compile_model
+from kspec.model.cost.value import Batch
 from kspec.model.errors import brief
 from kspec.model.interface import Interface, interface_of
-from kspec.model.plan import flat
+from kspec.model.planning import flat
 from kspec.model.private import abstract_variables, prepare_training, scoped, without_updates
 from kspec.model.signatures import remembered
 from kspec.spec.schema import Compile
-
-MAX_BATCH = 2**31 - 1
-
 
 Call = tuple[str, str, int]
 """A call: the model's name, the layer's in it, and which of the layer's calls it is."""
@@ -36,22 +35,6 @@ class Program(NamedTuple):
     @property
     def jaxpr(self) -> Any:
         return self.traced.jaxpr.jaxpr
-
-
-class Batch(NamedTuple):
-    """How large a batch is: examples, and what axes of any size are, where there are some."""
-
-    size: int
-    length: int | None = None
-
-    def shape(self, shape: tuple[int | None, ...], name: str) -> tuple[int, ...]:
-        """A complete shape. Raises UsageError where an axis is open and no length is given."""
-        first, *rest = shape
-        if None in rest and self.length is None:
-            message = f"`{name}` has axes of any size, and the cost depends on them"
-            raise UsageError(Problem("usage", message, help="say how long they are: `--length 128`"))
-        whole = (self.size if first is None else first, *(self.length if axis is None else axis for axis in rest))
-        return tuple(axis or 0 for axis in whole)
 
 
 def forward(model: Any, batch: Batch, copies: Collection[Call] = ()) -> Program:
@@ -120,18 +103,25 @@ def _gradients(model: Any, batch: Batch) -> Any:
 
 
 def _traced(work: Any) -> Any:
-    """What `work` traces; sizes that no program can have are a problem. Raises SpecError."""
+    """What `work` traces; what cannot be traced, sizes that no program can have say, is a problem. Raises SpecError."""
     try:
-        return work()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a person would be warned of in training, they will be
+            return work()
+    except KspecError:
+        raise
     except (OverflowError, MemoryError) as error:
         raise SpecError(Problem("too-large", f"JAX cannot write this program: {brief(error)}", ("layers",))) from None
+    except Exception as error:  # layers, and losses of one's own, raise whatever they like
+        message = f"JAX cannot trace the model: {type(error).__name__}: {brief(error)}"
+        raise SpecError(Problem("shape", message, ("layers",), at="key")) from None
 
 
 def _inputs(interface: Interface, model: Any, batch: Batch, keras: Any) -> Any:
     import jax
 
     made = {
-        port.name: jax.ShapeDtypeStruct(batch.shape(tensor.shape, port.name), tensor.dtype)
+        port.name: jax.ShapeDtypeStruct(_whole(batch, tensor.shape, port.name), tensor.dtype)
         for port, tensor in zip(interface.inputs, model.inputs, strict=True)
     }
     return interface.pack_inputs(made)
@@ -145,10 +135,20 @@ def _targets(interface: Interface, model: Any, batch: Batch) -> Any:
     for output, tensor in zip(interface.outputs, model.outputs, strict=True):
         if not output.needed:
             continue
-        shape = batch.shape(tensor.shape, output.name)
+        shape = _whole(batch, tensor.shape, output.name)
         classes = any(loss.kind == "classes" for loss in output.losses)
         made[output.name] = jax.ShapeDtypeStruct(shape[:-1] if classes else shape, "int32" if classes else "float32")
     return interface.pack_outputs(made)
+
+
+def _whole(batch: Batch, shape: tuple[int | None, ...], name: str) -> tuple[int, ...]:
+    """A complete shape. Raises UsageError where an axis is open and no length is given."""
+    first, *rest = shape
+    if None in rest and batch.length is None:
+        message = f"`{name}` has axes of any size, and the cost depends on them"
+        raise UsageError(Problem("usage", message, help="say how long they are: `--length 128`"))
+    whole = (batch.size if first is None else first, *(batch.length if axis is None else axis for axis in rest))
+    return tuple(axis or 0 for axis in whole)
 
 
 def _avals(variables: Any) -> list[Any]:
@@ -189,7 +189,7 @@ def _passing_over(batch: Batch, copies: Collection[Call]) -> Any:
         tensors = tree.flatten(args)
         if call not in copies or any(getattr(each, "_keras_mask", None) is not None for each in tensors):
             return None
-        blank = [jnp.zeros(batch.shape(each.shape, call[1]), each.dtype) for each in given]
+        blank = [jnp.zeros(_whole(batch, each.shape, call[1]), each.dtype) for each in given]
         return jax.lax.optimization_barrier((blank, [each for each in tensors if hasattr(each, "shape")]))[0]
 
     return instead
