@@ -70,11 +70,7 @@ def training(model: Any, section: Compile | None, batch: Batch, *, updates: bool
         interface = interface_of(model)
         x = _inputs(interface, model, batch, keras)
         y = _targets(interface, model, batch)
-        try:
-            prepare_training(model, (x, y))
-        except (ValueError, TypeError) as error:
-            message = f"Keras cannot train this: {brief(error)}"
-            raise SpecError(Problem("wrong-value", message, ("compile",), at="key")) from None
+        _traced(lambda: prepare_training(model, (x, y)))
         lists = (
             model.trainable_variables,
             model.non_trainable_variables,
