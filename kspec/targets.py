@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kspec.api import Loaded, load
-from kspec.diagnostics import FileError, Problem
+from kspec.diagnostics import FileError, Problem, UsageError
 
 if TYPE_CHECKING:
     from kspec.api import Pathlike
@@ -90,8 +90,11 @@ def know(target: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (
     """
     path = Path(target)
     if path.suffix == ".keras":
+        if sets:
+            help = "what it is made of is in the file; `--set` changes specs"
+            raise UsageError(Problem("usage", f"nothing of `{path}` can be set", help=help))
         return _saved(path, trust)
-    return known(_run(path, trust) if (path / _SPEC).is_file() else load(path, sets=sets, trust=trust))
+    return known(_run(path, sets, trust) if (path / _SPEC).is_file() else load(path, sets=sets, trust=trust))
 
 
 _SPEC = "spec.yaml"
@@ -99,18 +102,18 @@ _SPEC = "spec.yaml"
 
 def known(loaded: Loaded) -> Known:
     """The same of a spec that is loaded."""
-    model, plan = loaded.abstract()
+    model, plan = loaded.abstract(expectations=False)  # of a variant that is looked at, others hold
     return Known(loaded.name, model, plan, loaded)
 
 
-def _run(path: Path, trust: Sequence[str]) -> Loaded:
+def _run(path: Path, sets: Sequence[str], trust: Sequence[str]) -> Loaded:
     """The spec that a run trained."""
     from kspec.spec.compiled import compile_file
     from kspec.spec.project import find_project
 
     # the run may lie far from the data that it was trained on
     project = dataclasses.replace(find_project(path, tuple(trust)), root=Path(path.resolve().anchor))
-    return Loaded(compile_file(path / _SPEC, project=project))
+    return Loaded(compile_file(path / _SPEC, name=str(path / _SPEC), sets=sets, project=project))
 
 
 def _saved(path: Path, trust: Sequence[str]) -> Known:
