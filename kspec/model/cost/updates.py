@@ -8,6 +8,7 @@ from typing import Any
 from kspec.model.backend import load_keras
 from kspec.model.cost.xla import Prices
 from kspec.model.private import abstract_variables
+from kspec.model.quiet import without_keras_warnings
 
 _FEW = 60
 """So many weights are traced as they are."""
@@ -38,7 +39,8 @@ def flops(optimizer: Any, weights: list[Any], prices: Prices) -> float:
 def _traced(optimizer: Any, weights: list[Any], prices: Prices) -> float:
     import jax
 
-    fresh = load_keras().optimizers.deserialize(load_keras().optimizers.serialize(optimizer))
+    with without_keras_warnings():
+        fresh = load_keras().optimizers.deserialize(load_keras().optimizers.serialize(optimizer))
     with abstract_variables():
         fresh.build(weights)
         state, given = (

@@ -17,8 +17,8 @@ from kspec.targets import Known, know
 from tests.conftest import SPECS
 
 GALLERY = sorted(path for path in SPECS.glob("*.yaml") if path.stem not in ("transfer", "large_decoder"))
-LARGE = {"resnet50"}
-SMALL = [path for path in GALLERY if path.stem not in LARGE]
+QUICK = ("digits_mlp", "attention_ops", "lstm_states", "vae", "siamese_distance")
+WHOLE = [pytest.param(path, marks=[] if path.stem in QUICK else [pytest.mark.slow], id=path.stem) for path in GALLERY]
 
 
 def known(name: str | Path, **options: Any) -> Known:
@@ -34,7 +34,7 @@ def _whole(program: Program) -> float:
     return float(program.traced.lower().cost_analysis()["flops"])
 
 
-@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WHOLE)
 def test_parts_are_the_whole_that_xla_counts(path: Path) -> None:
     """The operations' sum is XLA's number for the lowered program, and each belongs to a call or to a named rest."""
     target = known(path)
@@ -49,13 +49,7 @@ def test_parts_are_the_whole_that_xla_counts(path: Path) -> None:
     assert rest < 0.5 * cost.training or cost.training < 1e6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(LARGE))
-def test_parts_of_a_large_model_are_the_whole(name: str) -> None:
-    test_parts_are_the_whole_that_xla_counts(SPECS / f"{name}.yaml")
-
-
-@pytest.mark.parametrize("name", ["digits_mlp", "decoder", "residual_cnn", "lstm_states"])
+@pytest.mark.parametrize("name", ["digits_mlp", "residual_cnn", "lstm_states"])
 def test_the_optimizer_costs_what_xla_counts(name: str) -> None:
     """A step with its updates is the step without them and the optimizer."""
     target = known(name)
@@ -104,7 +98,8 @@ def test_lstm_by_hand(steps: int) -> None:
     x = keras.Input((steps, 20))
     forward_flops, _ = _cost(keras.layers.LSTM(48)(x), x)
     products = 2 * 4 * steps * 4 * 48 * (20 + 48)
-    elements = 4 * steps * 48 * (4 * 2 + 4)  # two sums for each gate; the cell's three products and a sum
+    # two sums for each gate, the cell's three products and a sum, three for each of three sigmoids but their exp
+    elements = 4 * steps * 48 * (4 * 2 + 4 + 3 * 3)
     assert forward_flops == pytest.approx(products + elements, rel=0.01)
 
 
@@ -125,6 +120,9 @@ def test_a_loop_without_a_known_end_is_said() -> None:
 
 
 class _Loop(keras.layers.Layer):  # type: ignore[misc]
+    def compute_output_shape(self, shape: Any) -> Any:
+        return shape
+
     def call(self, x: Any) -> Any:
         return keras.ops.while_loop(lambda value: keras.ops.sum(value) < 100, lambda value: value * 2 + 1, [x])[0]
 
