@@ -1,7 +1,7 @@
 """Random numbers equal to JAX's own, bit for bit, by one compiled program for each distribution.
 
-JAX compiles a program for each distribution *and shape*, and in a model of many shapes that is nearly all the time that
-its weights take. But a number of its default generator (`jax_threefry_partitionable`) depends on nothing but the key and
+JAX compiles a program for each distribution *and shape*; in a model of many shapes that is nearly all the time that its
+weights take. But a number of its default generator (`jax_threefry_partitionable`) depends on nothing but the key and
 its own place, counted flat: a shape only says how the numbers are cut. So here a program fills a piece of fixed size
 from any place on, and pieces are put together.
 
@@ -28,7 +28,10 @@ _PARITY = 0x1BD11BDA
 
 
 class Draw(NamedTuple):
-    """A call of one of Keras's random functions: mean and deviation, or bounds, are `first` and `second`."""
+    """A call of one of Keras's random functions: mean and deviation, or bounds, are `first` and `second`.
+
+    Of `draw` the seed is a whole number of 32 bits.
+    """
 
     kind: str
     shape: tuple[int, ...]
@@ -45,8 +48,6 @@ def can_draw(given: Draw) -> bool:
     numbers = (given.first, given.second)
     return (
         given.dtype == "float32"
-        and type(given.seed) is int
-        and 0 <= given.seed < 2**32
         and all(type(number) in (int, float) and math.isfinite(number) and abs(number) < 2**31 for number in numbers)
         and jax.config.jax_default_prng_impl == "threefry2x32"
         and bool(jax.config.jax_threefry_partitionable)

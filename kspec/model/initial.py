@@ -47,8 +47,8 @@ def values_put_off() -> Iterator[None]:
 
     with private.variables_ask(first):
         yield
-    while waiting:
-        waiting.pop()()
+    for value in waiting:
+        value()
 
 
 class Waiting:
@@ -82,9 +82,10 @@ def maker(initializer: Any, shape: tuple[int, ...], dtype: str) -> Callable[[], 
     keras_own = functools.partial(copy.copy(initializer), shape, dtype=dtype)
     if kind is of.Identity and len(shape) == 2:
         return keras_own
-    if dtype not in _FLOATS or type(getattr(initializer, "seed", None)) is not int:
+    seed = getattr(initializer, "seed", None)
+    if dtype not in _FLOATS or type(seed) is not int or not 0 <= seed < 2**32:
         return None
-    if kind is of.Orthogonal and len(shape) >= 2:
+    if kind is of.Orthogonal and len(shape) >= 2 and dtype == "float32":  # there is no other decomposition
         return keras_own
     asked = private.asked_of(initializer, shape, dtype)
     if asked is None:
