@@ -34,8 +34,8 @@ def values_put_off() -> Iterator[None]:
         return
     waiting: list[Waiting] = []
 
-    def first(variable: Any, initializer: Any) -> bool:
-        make = maker(initializer, tuple(variable.shape), variable.dtype)
+    def first(variable: Any, initializer: Any, dtype: str) -> bool:
+        make = maker(initializer, tuple(variable.shape), dtype)
         if make is None or load_keras().distribution.distribution() is not None:
             return False
         value = Waiting(variable, make)

@@ -66,11 +66,12 @@ def calls(model: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
 
 
 @contextmanager
-def variables_ask(first: Callable[[Any, Any], bool]) -> Iterator[None]:
-    """`first(variable, initializer)` is asked where a variable that this thread makes would get its initial value.
+def variables_ask(first: Callable[[Any, Any, str], bool]) -> Iterator[None]:
+    """`first(variable, initializer, dtype)` is asked where a variable of this thread would get its initial value.
 
     Where it answers True it has taken care of the value. Keras has no public place between a variable and its
-    initializer, which it calls as soon as it makes the variable: `Variable._initialize_with_initializer`.
+    initializer, which it calls as soon as it makes the variable: `Variable._initialize_with_initializer`. The dtype is
+    that of the value; `Variable.dtype` is what a layer of mixed precision sees while it computes.
     """
     _asked.first = first
     with _lock:
@@ -98,7 +99,7 @@ _lock = threading.Lock()
 
 def _initialize(variable: Any, initializer: Any) -> None:
     first = getattr(_asked, "first", None)
-    if first is None or not first(variable, initializer):
+    if first is None or not first(variable, initializer, variable._dtype):
         super(load_keras().Variable, variable)._initialize_with_initializer(initializer)
 
 

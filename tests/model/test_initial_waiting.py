@@ -92,6 +92,17 @@ def test_variables_that_keras_itself_puts_off() -> None:
     assert inner._initializer is None
 
 
+def test_a_variable_made_while_a_layer_of_mixed_precision_computes() -> None:
+    """Its own dtype is that of its value, whatever the layer sees."""
+    from keras.src.backend import AutocastScope
+
+    with values_put_off(), AutocastScope("float16"):
+        made = variable(of.HeNormal(seed=1))
+        assert made.dtype == "float16"
+    assert made.value.dtype == "float32"
+    assert np.asarray(made.value).tobytes() == np.asarray(of.HeNormal(seed=1)((2, 3))).tobytes()
+
+
 # -- what must not wait ----------------------------------------------------------------------------------------------
 
 

@@ -75,8 +75,8 @@ def test_a_variable_asks_before_it_gets_its_value() -> None:
     """`_initialize_with_initializer` of the class that Keras makes variables of, and what a variable is before it."""
     asked: list[Any] = []
 
-    def first(variable: Any, initializer: Any) -> bool:
-        asked.append((variable.shape, variable.dtype, initializer, variable._initializer, variable._layout))
+    def first(variable: Any, initializer: Any, dtype: str) -> bool:
+        asked.append((variable.shape, dtype, initializer, variable._initializer, variable._layout))
         return private.put_off(variable, lambda shape, dtype: keras.ops.full(shape, len(asked), dtype))
 
     with private.variables_ask(first):
@@ -91,14 +91,14 @@ def test_a_variable_asks_before_it_gets_its_value() -> None:
     private.give(made.kernel, keras.ops.zeros((3, 2)))
     assert not private.is_put_off(made.kernel)
     assert made.kernel.value.tolist() == [[0, 0]] * 3
-    with private.variables_ask(lambda variable, initializer: False):
+    with private.variables_ask(lambda variable, initializer, dtype: False):
         assert keras.Variable(keras.initializers.Ones(), shape=(1,)).value.tolist() == [1]
 
 
 def test_a_variable_that_keras_puts_off_is_not_put_off_again() -> None:
     answers = []
 
-    def first(variable: Any, initializer: Any) -> bool:
+    def first(variable: Any, initializer: Any, dtype: str) -> bool:
         answers.append(private.put_off(variable, initializer))
         return answers[-1]
 
