@@ -167,7 +167,8 @@ def test_the_gallery_s_weights_are_those_that_keras_computes(path: Path, monkeyp
 def test_resnet50_s_weights_are_those_of_keras_applications() -> None:
     ours = api.load(SPECS / "resnet50.yaml", sets=["seed=7"]).build()
     twin = twins.in_fresh_keras(lambda: keras.applications.ResNet50(weights=None), 7)
-    twins.assert_same_weights(ours, twin)
+    for (path, one), (_, other) in zip(twins.values(ours), twins.values(twin), strict=True):  # names are the spec's own
+        assert one.tobytes() == other.tobytes(), path
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
