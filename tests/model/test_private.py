@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import math
 import subprocess
 import sys
 from typing import Any
 
+import jax
+import numpy as np
 import pytest
 
 from kspec.model import private
+from kspec.model.draws import Draw
 from tests.model import twins
 from tests.model.twins import keras
 
@@ -66,3 +72,137 @@ def test_a_plan_costs_the_next_model_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_variable_asks_before_it_gets_its_value() -> None:
+    """`_initialize_with_initializer` of the class that Keras makes variables of, and what a variable is before it."""
+    asked: list[Any] = []
+
+    def first(variable: Any, initializer: Any, dtype: str) -> bool:
+        asked.append((variable.shape, dtype, initializer, variable._initializer, variable._layout))
+        return private.put_off(variable, lambda shape, dtype: keras.ops.full(shape, len(asked), dtype))
+
+    with private.variables_ask(first):
+        made = keras.layers.Dense(2, use_bias=False)
+        made.build((None, 3))
+    [(shape, dtype, initializer, *others)] = asked
+    assert (shape, dtype, others) == ((3, 2), "float32", [None, None])
+    assert initializer is made.kernel_initializer
+    assert private.is_put_off(made.kernel)
+    assert made.kernel.value.tolist() == [[1, 1]] * 3  # Keras calls `_initializer` where `_value` is None
+    assert private.is_put_off(made.kernel)
+    private.give(made.kernel, keras.ops.zeros((3, 2)))
+    assert not private.is_put_off(made.kernel)
+    assert made.kernel.value.tolist() == [[0, 0]] * 3
+    with private.variables_ask(lambda variable, initializer, dtype: False):
+        assert keras.Variable(keras.initializers.Ones(), shape=(1,)).value.tolist() == [1]
+
+
+def test_a_variable_that_keras_puts_off_is_not_put_off_again() -> None:
+    answers = []
+
+    def first(variable: Any, initializer: Any, dtype: str) -> bool:
+        answers.append(private.put_off(variable, initializer))
+        return answers[-1]
+
+    with private.variables_ask(first), keras.StatelessScope():
+        made = keras.Variable(keras.initializers.Ones(), shape=(1,))
+    assert set(answers) == {False}  # of others too that waited
+    assert made.value.tolist() == [1]
+
+
+def test_what_keras_s_initializers_ask_for() -> None:
+    """Their formulas run under another `random`, whose functions have the signatures of Keras's own."""
+    of = keras.initializers
+    for name in ("normal", "truncated_normal", "uniform"):
+        theirs = inspect.signature(getattr(keras.src.backend.random, name)).parameters
+        ours = inspect.signature(getattr(private._Note, name)).parameters
+        assert [(each.name, each.default) for each in ours.values()] == [
+            (each.name, each.default) for each in theirs.values()
+        ]
+    for method in (each.__call__ for each in (of.RandomNormal, of.TruncatedNormal, of.RandomUniform)):
+        assert "random" in method.__code__.co_names
+        assert method.__closure__ is None
+    assert private.asked_of(of.RandomNormal(1.0, 2.0, seed=3), (4,), "float32") == Draw(
+        "normal", (4,), 1.0, 2.0, "float32", 3
+    )
+    limit = math.sqrt(3 / 4)
+    wanted = Draw("uniform", (2, 6), -limit, limit, "float32", 5)
+    assert private.asked_of(of.GlorotUniform(seed=5), (2, 6), "float32") == wanted
+    he = private.asked_of(of.HeNormal(seed=5), (2, 6), "float32")
+    assert he is not None
+    assert (he.kind, he.first) == ("truncated_normal", 0.0)
+    for other in (of.Orthogonal(seed=1), of.Zeros(), keras.ops.ones):
+        assert private.asked_of(other, (2, 2), "float32") is None
+
+
+def test_made_by_and_graph_of() -> None:
+    x = keras.Input((4,))
+    layer = keras.layers.Dense(3, name="dense")
+    first, second = layer(x), layer(x)
+    assert [(made.name, index, place) for made, index, place in map(private.made_by, (first, second))] == [
+        ("dense", 0, 0),
+        ("dense", 1, 0),
+    ]
+    model = keras.Model(x, first)
+    assert private.graph_of(model) is model
+    assert private.graph_of(keras.Sequential([x, layer])).inputs
+
+
+def test_trained_by_nature() -> None:
+    layer = keras.layers.BatchNormalization()
+    layer.build((None, 4))
+    layer.trainable = False
+    assert [weight.name for weight in private.trained_by_nature(layer)] == ["gamma", "beta"]
+    assert layer.trainable_weights == []
+
+
+def test_scoped() -> None:
+    """Every call of a model, and of a model in it, runs within its scope; `instead` may answer for one."""
+    x = keras.Input((4,), name="x")
+    shared = keras.layers.Dense(4, name="shared")
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.ReLU(name="relu")], name="inner")
+    model = keras.Model(x, keras.ops.add(inner(shared(shared(x))), 1.0), name="model")
+    seen: list[tuple[str, str]] = []
+
+    def scope(owner: str, layer: str, index: int) -> contextlib.AbstractContextManager[None]:
+        seen.append((owner, layer))
+        return contextlib.nullcontext()
+
+    value = np.ones((2, 4), "float32")
+    plain = model(value)
+    with private.scoped(model, scope):
+        assert np.array_equal(model(value), plain)
+    operation = model.operations[-1].name
+    assert seen == [
+        *[("model", "shared")] * 2,
+        ("model", "inner"),
+        ("inner", "relu"),
+        ("model", operation),
+    ]
+    with private.scoped(model, scope, lambda call, args, given: args[0] * 0 if call[1] == operation else None):
+        assert not np.any(model(value))
+    seen.clear()
+    model(value)
+    assert seen == []
+
+
+def test_training_is_prepared_from_shapes_and_gives_gradients() -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Dense(3)(x))
+    model.compile("adam", "mse", metrics=["mae"])
+    batch = (jax.ShapeDtypeStruct((2, 4), "float32"), jax.ShapeDtypeStruct((2, 3), "float32"))
+    with private.abstract_variables():
+        private.prepare_training(model, batch)
+        assert len(model.optimizer.variables) == 2 + 2 * 2
+        lists = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        assert len(lists[3]) == 2 * 2
+        state = tuple([jax.ShapeDtypeStruct(each.shape, each.dtype) for each in of] for of in lists)
+        with private.without_updates(model.optimizer):
+            alone = len(jax.make_jaxpr(model.train_step)(state, batch).eqns)
+        assert alone < len(jax.make_jaxpr(model.train_step)(state, batch).eqns)
