@@ -60,7 +60,7 @@ class Plan(NamedTuple):
     outputs: tuple[tuple[str, tuple[int | None, ...], str], ...]
     """Name, shape and dtype of each output."""
     depth: int = 0
-    """How many layers stand one after another on the longest way, as https://keras.io/api/applications counts them."""
+    """How many layers stand one after another on the longest way, those of nested models counted too."""
     ends: tuple[tuple[str, int], ...] = ()
     """Where each output comes from: a call, and which of its outputs."""
 

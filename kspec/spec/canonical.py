@@ -13,7 +13,7 @@ from typing import Any
 from kspec import catalog
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
 from kspec.spec.objects import Object
-from kspec.spec.schema import Bound, Data, Spec
+from kspec.spec.schema import Bound, Data, ExpectedOutput, Spec
 from kspec.spec.stepform import BESIDE, WORDS
 
 _SECTIONS = ("compile", "fit", "data", "expect")
@@ -145,9 +145,16 @@ def _section(value: Any) -> dict[str, Any]:
 
 
 def _bound(bound: Bound) -> Any:
-    if bound.min == bound.max:
+    if bound.min == bound.max and type(bound) is Bound:
         return bound.min
-    return {name: limit for name, limit in (("min", bound.min), ("max", bound.max)) if limit is not None}
+    given = {name: getattr(bound, name) for name in type(bound).model_fields}
+    return {name: limit for name, limit in given.items() if limit is not None}
+
+
+def _output(output: ExpectedOutput) -> Any:
+    if output.dtype is None:
+        return output.shape
+    return {"shape": output.shape, "dtype": output.dtype} if output.shape is not None else {"dtype": output.dtype}
 
 
 def plain(value: Any) -> Any:
@@ -161,7 +168,7 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    return value
+    return _output(value) if isinstance(value, ExpectedOutput) else value
 
 
 def arguments(value: Object) -> dict[str, Any]:
