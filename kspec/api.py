@@ -14,6 +14,7 @@ from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from kspec.model.build import Abstract
     from kspec.model.plan import Plan
     from kspec.spec.compiled import Compiled
     from kspec.spec.origins import Origin
@@ -75,6 +76,10 @@ class Loaded:
         Raises SpecError with every problem: what loading noted, steps that cannot be built, expectations that do not
         hold.
         """
+        return self._planned()[0]
+
+    def _planned(self) -> tuple[Plan, Abstract]:
+        """The plan, and the model without weights that it is of."""
         from kspec.model.build import abstract
         from kspec.model.compile import check_compile
         from kspec.model.plan import check_expectations, check_size, plan
@@ -97,7 +102,44 @@ class Loaded:
             if problems or found is None:
                 raise SpecError(problems)
             check_size(found)
-            return found
+            return found, built
+
+    def slice(
+        self,
+        start: str | Sequence[str] = (),
+        end: str | Sequence[str] = (),
+        *,
+        output: Pathlike | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> str:
+        """The part of the model from the steps or inputs `start` to the steps `end`, as the text of a spec of its own.
+
+        It begins with the steps `start` (without any, at the inputs): what they take becomes its inputs, and so does
+        every other tensor from outside. It ends with the steps `end` (without any, at the outputs). With `output` it is
+        written to that file, and paths in it are relative to the file's folder; else to the spec's own. `tell` is told
+        what a person should know of it.
+
+        Raises UsageError where there is no such step or no way from `start` to `end`, or the slice is not right where
+        it is to be written; FileError where it cannot be written; SpecError as `plan` does.
+        """
+        from kspec.files import check_target, write_atomically
+        from kspec.model.slicing import sliced
+        from kspec.spec.slicing.target import check_name, check_there
+
+        own = self.compiled.source.file.path
+        folder = own.parent if own is not None else self.compiled.project.root
+        if output is not None:
+            check_name(self.compiled, Path(output))
+            check_target(output)
+            folder = Path(output).resolve().parent
+        names = [(given,) if isinstance(given, str) else tuple(given) for given in (start, end)]
+        found = sliced(self.compiled, self._planned()[1], *names, folder)
+        if output is not None:
+            check_there(self.compiled, found.text, Path(output))
+            write_atomically(output, found.text)
+        for note in found.notes if tell is not None else ():
+            tell(note)
+        return found.text
 
     def _left_out(self) -> list[Problem]:
         """What is wrong where the text can be taken in several ways."""

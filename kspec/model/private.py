@@ -49,6 +49,12 @@ def tensor_name(tensor: Any, name: str) -> None:
     tensor.name = name
 
 
+def mask_of(tensor: Any) -> Any:
+    """The mask that a symbolic tensor carries, or None; layers hand it on out of sight, and Keras exports nothing that
+    reads it."""
+    return getattr(tensor, "_keras_mask", None)
+
+
 def calls(model: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Each call in a functional model's graph, from the inputs on: the operation and the tensors that it was given.
 
