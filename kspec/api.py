@@ -132,13 +132,14 @@ class Loaded:
             check_name(self.compiled, Path(output))
             check_target(output)
             folder = Path(output).resolve().parent
-        names = [(given,) if isinstance(given, str) else tuple(given) for given in (start, end)]
-        found = sliced(self.compiled, self._planned()[1], *names, folder)
+        first, last = ([given] if isinstance(given, str) else given for given in (start, end))
+        found = sliced(self.compiled, self._planned()[1], first, last, folder)
         if output is not None:
             check_there(self.compiled, found.text, Path(output))
             write_atomically(output, found.text)
-        for note in found.notes if tell is not None else ():
-            tell(note)
+        if tell is not None:
+            for note in found.notes:
+                tell(note)
         return found.text
 
     def _left_out(self) -> list[Problem]:

@@ -34,9 +34,11 @@ def step_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) 
     from kspec import api
     from kspec.diagnostics import KspecError
 
+    # while an option has no value yet, click leaves the arguments where they are
+    spec = ctx.params.get("spec") or next((word for word in ctx.args if not word.startswith("-")), "")
     try:
-        graph = api.load(ctx.params["spec"], sets=ctx.params.get("sets") or ()).compiled.graph
-    except (KspecError, KeyError, TypeError):  # the spec may not be typed yet
+        graph = api.load(spec, sets=ctx.params.get("sets") or ()).compiled.graph
+    except (KspecError, OSError, ValueError):  # it may not be there yet, or not be right
         return []
     names = [*(given.name for given in graph.inputs), *(node.name for node in graph.nodes)]
     return [name for name in names if name.startswith(incomplete)]

@@ -48,7 +48,7 @@ def command(
 
     \b
     kspec slice specs/mnist_cnn.yaml --to features -o trunk.yaml
-    kspec slice specs/inception.yaml --from module_1 --to module_1
+    kspec slice specs/inception.yaml --from inception --to inception
     """
     from kspec.cli.reading import load_spec
 

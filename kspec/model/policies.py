@@ -47,9 +47,7 @@ def _with_policy(layer: Layer, policy: Any) -> Layer:
     operation = layer.operation
     if isinstance(operation, Graph):
         heads = float32_heads(operation)
-        inner = {
-            name: _with_policy(each, policy) if name in heads else each for name, each in operation.layers.items()
-        }
+        inner = {name: _with_policy(each, policy) if name in heads else each for name, each in operation.layers.items()}
         return layer._replace(operation=operation._replace(layers=inner))
     if isinstance(operation, Object) and operation.kind != "ops":
         return layer._replace(dtype=policy)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from kspec.diagnostics import listing
 from kspec.model.build import Abstract
 from kspec.model.policies import cast_ends, kept_policies
-from kspec.model.private import mask_of
+from kspec.model.private import mask_of, operation_of
 from kspec.spec.canonical import canonical
 from kspec.spec.compiled import Compiled
-from kspec.spec.graph import Graph, Ref
+from kspec.spec.graph import Ref
 from kspec.spec.slicing.cut import cut
 from kspec.spec.slicing.ends import Ends
 from kspec.spec.slicing.rewire import Tensor, rewire
@@ -35,8 +35,8 @@ def sliced(compiled: Compiled, built: Abstract, start: Sequence[str], end: Seque
     whole, spec = compiled.graph, compiled.spec
     if not start and not end:
         return Slice(dump(canonical(spec, whole, folder)), ())
-    facts = _Facts(built, whole)
-    ends = Ends(compiled, lambda name: len(facts(Ref(name))))
+    facts = _Facts(built)
+    ends = Ends(compiled, lambda ref: len(facts(ref)))
     found = cut(whole, [ends.start(name) for name in start], [ends.end(name) for name in end])
     graph, layers, notes = rewire(whole, found, facts)
     sections = kept(spec, whole, graph)
@@ -46,31 +46,25 @@ def sliced(compiled: Compiled, built: Abstract, start: Sequence[str], end: Seque
             if (short := facts(ref)[0].dtype) in ("float16", "bfloat16"):
                 notes += (f"`{ref}` is {short} inside, and float32 where the slice ends: the same numbers",)
     if found.unreached:
-        what = "output" if len(found.unreached) == 1 else "outputs"
-        notes += (f"the {what} {listing(found.unreached)} is not reached from there",)
+        what, are = ("output", "is") if len(found.unreached) == 1 else ("outputs", "are")
+        notes += (f"the {what} {listing(found.unreached)} {are} not reached from there",)
     return Slice(dump(canonical(sections.spec, graph, folder)), (*notes, *sections.notes))
 
 
 class _Facts:
     """What Keras says of the tensors of a model that was built abstractly."""
 
-    def __init__(self, built: Abstract, graph: Graph) -> None:
-        self.built = built
-        self.layer_of = {node.name: node.layer for node in graph.nodes}
+    def __init__(self, built: Abstract) -> None:
+        self.tensors = built.tensors
 
     def __call__(self, ref: Ref) -> tuple[Tensor, ...]:
-        made = self.built.tensors[ref.name]
-        if isinstance(ref.output, str):
-            return (_tensor(self._named(made, ref.name, ref.output)),)
+        made = self.tensors[ref.name]
         items = _flat(made)
-        return tuple(map(_tensor, items if ref.output is None else items[ref.output : ref.output + 1]))
-
-    def _named(self, made: Any, name: str, output: str) -> Any:
-        """An output of a saved model by the name that it has there."""
-        if isinstance(made, dict):
-            return made[output]
-        names = list(self.built.model.get_layer(self.layer_of[name]).output_names)
-        return made[names.index(output)] if isinstance(made, (list, tuple)) else made
+        if isinstance(ref.output, str):
+            # an output of a saved model, by the name that it has there
+            names = list(made) if isinstance(made, dict) else list(operation_of(items[0]).output_names)
+            items = [item for name, item in zip(names, items, strict=True) if name == ref.output]
+        return tuple(map(_tensor, items[ref.output : ref.output + 1] if isinstance(ref.output, int) else items))
 
 
 def _flat(made: Any) -> list[Any]:

@@ -94,7 +94,7 @@ class _Writer:
             step["from"] = wires
         if node.call:
             step["call"] = plain(dict(node.call))
-        if not again and not _is_function(layer):  # one in a block that is frozen, or has a dtype
+        if not again and not is_function(layer):  # one in a block that is frozen, or has a dtype
             for word in ("trainable", "dtype"):
                 if (value := getattr(layer, word)) is not None:
                     step[word] = plain(value)
@@ -198,7 +198,7 @@ def _same(value: Any, default: Any) -> bool:
     return bool(value == default) and isinstance(value, bool) is isinstance(default, bool)
 
 
-def _is_function(layer: Layer) -> bool:
+def is_function(layer: Layer) -> bool:
     """Whether a layer is a function of keras.ops, beside which no word of layers stands."""
     return isinstance(layer.operation, Object) and layer.operation.kind == "ops"
 

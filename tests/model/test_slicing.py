@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 
 from kspec import api
+from kspec.diagnostics import UsageError
 from kspec.model.build import Abstract, abstract
 from kspec.model.slicing import Slice, sliced
 from kspec.spec.graph import Graph, Node, Ref
 from tests.conftest import SPECS
-from tests.model.twins import keras, loaded, random_inputs
+from tests.model.twins import keras, layer_config, loaded, random_inputs
+from tests.specs.test_cases import VALID, arguments
 
 TRUST = ("custom_layers",)
 
@@ -39,12 +42,24 @@ class Whole(NamedTuple):
         """A tensor inside the model, found by Keras's own history of calls."""
         if ref.name in {given.name for given in self.graph.inputs}:
             return next(tensor for tensor in self.model.inputs if tensor.name == ref.name)
-        calls = [node.name for node in self.graph.nodes if node.layer == self.node(ref.name).layer]
+        node = self.node(ref.name)
         operations = {operation.name: operation for operation in self.model.operations}
-        name = self.node(ref.name).layer
-        operation = operations[name if f"{name}_compute" not in operations else f"{name}_compute"]
-        made = keras.tree.flatten(operation._inbound_nodes[calls.index(ref.name)].output_tensors)
-        return made[ref.output if isinstance(ref.output, int) else 0]
+        place = ref.output if isinstance(ref.output, int) else 0
+        if is_function(self.graph, ref):  # each call is an operation; a cast at the end takes its name
+            name = f"{ref.name}_compute"
+            operation = operations[name if name in operations else ref.name]
+            return operation._inbound_nodes[0].output_tensors[place]
+        operation = operations[node.layer]
+        calls = [each.name for each in self.graph.nodes if each.layer == node.layer]
+        outputs = getattr(operation, "_outputs_struct", None)
+        if isinstance(outputs, dict):  # flat they are in the order of their names
+            place = sorted(outputs).index(list(outputs)[place])
+        return operation._inbound_nodes[calls.index(ref.name)].output_tensors[place]
+
+    def is_there(self, node: Node) -> bool:
+        """Whether a step leads to an output: Keras leaves others out."""
+        names = {operation.name for operation in self.model.operations}
+        return {node.layer, node.name, f"{node.name}_compute"} & names != set()
 
     def node(self, name: str) -> Node:
         return next(node for node in self.graph.nodes if node.name == name)
@@ -59,15 +74,8 @@ def whole(made: api.Loaded) -> Whole:
     return Whole(made, abstract(made.compiled.graph, made.compiled.spec), model)
 
 
-@pytest.fixture(scope="module")
-def gallery() -> dict[str, Whole]:
-    return {}
-
-
-def of_gallery(name: str, gallery: dict[str, Whole]) -> Whole:
-    if name not in gallery:
-        gallery[name] = whole(api.load(SPECS / f"{name}.yaml", trust=TRUST))
-    return gallery[name]
+def of_gallery(name: str) -> Whole:
+    return whole(api.load(SPECS / f"{name}.yaml", trust=TRUST))
 
 
 def label(ref: Ref, given: Whole) -> Ref:
@@ -96,7 +104,7 @@ def assert_is_part(given: Whole, start: tuple[str, ...] = (), end: tuple[str, ..
     for name in graph.layers:
         if any(layer.name == name for layer in model.layers):
             own, other = model.get_layer(name), given.model.get_layer(given.node(name).layer)
-            assert _config(own) == _config(other)
+            assert layer_config(own) == layer_config(other)
             for variable, twin in zip(own.variables, other.variables, strict=True):
                 variable.assign(twin.value)
     edges = [given.tensor(label(Ref(each.name), given)) for each in graph.inputs]
@@ -105,39 +113,177 @@ def assert_is_part(given: Whole, start: tuple[str, ...] = (), end: tuple[str, ..
     got = model(values[0] if len(edges) == 1 else values[: len(edges)])
     ordered = [got[name] for name in graph.output_names()] if isinstance(got, dict) else keras.tree.flatten(got)
     for value, twin, ref in zip(ordered, values[len(edges) :], graph.output_refs(), strict=True):
-        if isinstance(graph.layers[given_layer(graph, ref)].operation, Graph) or not _is_layer(graph, ref):
-            twin = keras.ops.cast(twin, value.dtype)  # cast where the slice ends, which changes no number
+        if f"`{ref}` is " in "".join(made.notes):
+            twin = keras.ops.cast(twin, "float32")  # where the slice ends, which changes no number
         assert value.dtype == twin.dtype
         np.testing.assert_array_equal(np.asarray(value), np.asarray(twin))
     return made
 
 
-def given_layer(graph: Graph, ref: Ref) -> str:
-    return next(node.layer for node in graph.nodes if node.name == ref.name)
-
-
-def _is_layer(graph: Graph, ref: Ref) -> bool:
-    return getattr(graph.layers[given_layer(graph, ref)].operation, "kind", "") != "ops"
-
-
-def _config(layer: Any) -> Any:
-    """A layer's configuration without its name, which is that of its first caller."""
-    config = {key: value for key, value in layer.get_config().items() if key != "name"}
-    return repr(config) if not isinstance(layer, keras.Model) else [_config(each) for each in layer.layers]
+def is_function(graph: Graph, ref: Ref) -> bool:
+    layer = next(node.layer for node in graph.nodes if node.name == ref.name)
+    return getattr(graph.layers[layer].operation, "kind", "") == "ops"
 
 
 EVERY = (
-    *("digits_cnn", "digits_mlp", "lstm_states", "siamese_twin", "two_headed_mlp", "vae", "mixed_precision"),
-    *("autoencoder", "wide_and_deep", "multi_file", "attention_ops", "siamese_distance", "transfer", "custom_layer"),
+    *("digits_cnn", "lstm_states", "siamese_twin", "two_headed_mlp", "vae", "mixed_precision", "autoencoder"),
+    "siamese_distance",
 )
-LARGE = ("inception", "unet", "decoder", "resnet50")
+LARGE = ("inception", "unet", "wide_and_deep", "decoder", "multi_file", "attention_ops", "transfer", "custom_layer")
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_every_step_of_a_spec(name: str, gallery: dict[str, Whole]) -> None:
-    """One step alone, all up to it, and all from it on."""
-    given = of_gallery(name, gallery)
+def test_every_step_of_a_spec(name: str) -> None:
+    """Each step alone; and by turns all up to it, and all from it on."""
+    given = of_gallery(name)
+    for index, node in enumerate(filter(given.is_there, given.graph.nodes)):
+        assert_is_part(given, (node.name,), (node.name,))
+        if index % 6 == 1:
+            assert_is_part(given, (), (node.name,))
+        elif index % 6 == 3:
+            assert_is_part(given, (node.name,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_every_step_of_a_large_spec(name: str) -> None:
+    given = of_gallery(name)
     for node in given.graph.nodes:
         assert_is_part(given, (node.name,), (node.name,))
         assert_is_part(given, (), (node.name,))
         assert_is_part(given, (node.name,))
+
+
+@pytest.mark.parametrize("name", ["inception", "two_headed_mlp", "siamese_twin", "lstm_states"])
+def test_random_ends(name: str) -> None:
+    """One or two steps to begin with, one or two to end with: a slice, or a word about why there is none."""
+    given, chance = of_gallery(name), random.Random(3)
+    names = [node.name for node in given.graph.nodes]
+    made = 0
+    while made < 4:
+        start, end = (tuple(chance.sample(names, chance.randint(1, 2))) for _ in range(2))
+        try:
+            given.slice(start, end)
+        except UsageError as error:
+            refused = error.problems
+        else:
+            refused, made = (), made + 1
+            assert_is_part(given, start, end)
+        assert all(problem.help for problem in refused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ((), ("stack.add",)),
+        (("stack_1.bottleneck",), ("stack_1.re_lu_1",)),
+        (("stack_3.bottleneck_2",), ()),
+    ],
+)
+def test_resnet50(start: tuple[str, ...], end: tuple[str, ...]) -> None:
+    assert_is_part(of_gallery("resnet50"), start, end)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_every_step_of_every_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole language: each step of the specs that the tests of the language have."""
+    monkeypatch.chdir(path.parent)
+    words = arguments(path)
+    sets = [after for before, after in itertools.pairwise(words) if before == "--set"]
+    made = api.load(path.resolve(), sets=sets, trust=[*TRUST, "parts"])
+    if made.compiled.spec.is_part:
+        return
+    given = whole(made)
+    for node in filter(given.is_there, given.graph.nodes):
+        assert_is_part(given, (node.name,), (node.name,))
+        assert_is_part(given, (), (node.name,))
+        assert_is_part(given, (node.name,))
+
+
+def test_the_dtypes_of_the_whole() -> None:
+    """Heads are float32 where the whole has its outputs, and nowhere else; functions are cast, which is said."""
+    given = whole(
+        loaded(
+            """
+            dtype_policy: mixed_bfloat16
+            inputs: {x: 4}
+            blocks: {part: {nested: true, layers: [{Dense: 4}, {Dense: {units: 3, name: last}}]}}
+            layers:
+              - Dense: {units: 4, name: head}
+              - Dense: {units: 4, name: inside}
+              - part:
+              - ops.relu: {}
+              - Dense: {units: 2, name: end}
+            outputs: [head, end]
+            """
+        )
+    )
+    dtypes = {layer.name: layer.compute_dtype for layer in given.model.layers}
+    assert (dtypes["head"], dtypes["inside"]) == ("float32", "bfloat16")
+    assert "name: inside\n    dtype: mixed_bfloat16\n" in assert_is_part(given, ("inside",), ("inside",)).text
+    assert "name: head\n    dtype: float32\n" in assert_is_part(given, (), ("inside",)).text
+    assert "dtype" not in assert_is_part(given, ("end",), ("end",)).text.split("layers:")[1]
+    nested = assert_is_part(given, ("part",), ("part",))
+    assert "name: last\n        dtype: mixed_bfloat16\n" in nested.text
+    assert not any("float32" in note for note in nested.notes)
+    note = "`relu` is bfloat16 inside, and float32 where the slice ends: the same numbers"
+    assert note in assert_is_part(given, (), ("relu",)).notes
+
+
+def test_a_mask_from_outside_is_told_of() -> None:
+    given = of_gallery("bidirectional_lstm")
+    assert any(note.startswith("`masking` carries a mask") for note in given.slice(("bidirectional",), ()).notes)
+    assert not any("mask" in note for note in given.slice(("masking",), ()).notes)
+    assert_is_part(given, ("masking",))
+
+
+def test_layers_of_steps_outside() -> None:
+    """A layer that is made outside has the name of its first caller, and is shared as before."""
+    given = whole(
+        loaded(
+            """
+            inputs: {a: 4, b: 4, c: 4}
+            layers:
+              - Dense: {units: 4, name: one}
+                from: a
+              - {reuse: one, name: two, from: b}
+              - {reuse: one, name: three, from: c}
+              - Add:
+                from: [one, two, three]
+            """
+        )
+    )
+    made = assert_is_part(given, ("two", "three"))
+    assert "- reuse: two\n    name: three\n    from: c\n" in made.text
+    assert made.notes == (
+        "`add` needs `one` too, which comes from outside: an input of its own",
+        "layers that steps outside made have the names of their callers here: `one` as `two`",
+    )
+
+
+def test_what_is_fed_keeps_its_form() -> None:
+    """Batch axes, dtypes and inputs of the whole; what no input can be is refused."""
+    given = whole(
+        loaded(
+            """
+            inputs: {x: {batch_shape: [2, 6], dtype: int32}, y: {shape: [6], dtype: uint8}}
+            layers:
+              - Embedding: {input_dim: 3, output_dim: 5, name: rows}
+                from: x
+              - ops.argmax: {axis: -1}
+              - ops.sum:
+                from: rows
+                name: total
+              - ops.add:
+                from: [total, y]
+                name: end
+            outputs: [end, argmax]
+            """
+        )
+    )
+    assert "  x: {batch_shape: [2, 6], dtype: int32}\n" in given.slice((), ("rows",)).text
+    assert "  rows: {batch_shape: [2, 6, 5]}\n" in given.slice(("argmax",), ("argmax",)).text
+    with pytest.raises(UsageError, match="`total` is a single number for the whole batch"):
+        given.slice(("end",), ())

@@ -107,7 +107,8 @@ def _check_reached(graph: Graph, starts: Sequence[Start], ends: Sequence[End], a
             continue
         for start in starts:
             if any(ref.name in _before(graph, start.steps) for _, ref in end.tensors):
-                help = f"the other way round it is a slice: from `{end.name}` to `{start.name}`"
+                step = end.name if len(end.tensors) > 1 else end.tensors[0][1].name
+                help = f"the other way round it is a slice: from `{step}` to `{start.name}`"
                 raise wrong(f"`{end.name}` comes before `{start.name}`, with which the slice begins", help)
         led = [node.name for node in graph.nodes if node.name in after]
         names = listing(start.name for start in starts)

@@ -30,10 +30,12 @@ class End(NamedTuple):
 
 
 class Ends:
-    """Looks names up in one spec; what is wrong with one is a UsageError. `count` says how many tensors a step gives."""
+    """Looks names up in one spec; what is wrong with one is a UsageError. `count` says how many tensors a Ref is, none
+    where there is no such output."""
 
-    def __init__(self, compiled: Compiled, count: Callable[[str], int]) -> None:
+    def __init__(self, compiled: Compiled, count: Callable[[Ref], int]) -> None:
         self.compiled, self.graph, self.count = compiled, compiled.graph, count
+        self.own = dict(zip(self.graph.output_names(), self.graph.output_refs(), strict=True))
         self.nodes = {node.name: node for node in self.graph.nodes}
         self.inputs = {given.name for given in self.graph.inputs}
         self.label = Labels(self.graph)
@@ -49,7 +51,7 @@ class Ends:
             return Start(name, inside)
         found = self._found(name, "to begin with")
         for ref in found:
-            if ref.output is not None:
+            if ref.output is not None and self.count(Ref(ref.name)) > 1:
                 message = f"`{name}` is an output of `{ref.name}`, and a slice begins with a whole step"
                 raise wrong(message, f"begin with `{ref.name}`, or with a step that takes `{name}`")
         steps = frozenset(ref.name for ref in found)
@@ -57,24 +59,27 @@ class Ends:
 
     def end(self, name: str) -> End:
         """A step, one of its outputs, a block's use, or an output of the model by the name that it has there."""
-        own = dict(zip(self.graph.output_names(), self.graph.output_refs(), strict=True)).get(name)
-        found = [own] if own is not None and name not in self.nodes else self._found(name, "to end with")
+        found = self._found(name, "to end with")
         if any(ref.name in self.inputs for ref in found):
             raise wrong(f"`{name}` is an input, and a slice ends with a step", "the inputs are where it may begin")
-        if found == [own]:
+        if found == [self.own.get(name)]:
             return End(name, ((name, found[0]),))
         tensors = [each for ref in found for each in self._each(ref)]
         return End(name, tuple((self.label(ref), ref) for ref in tensors))
 
     def _each(self, ref: Ref) -> list[Ref]:
         """The tensors of a whole step that gives several; else the one."""
-        count = self.count(ref.name) if ref.output is None else 1
-        if count == 1:
-            return [ref]
-        return [Ref(ref.name, index) for index in range(count)]
+        count = self.count(ref)
+        if not count:
+            has = self.count(Ref(ref.name))
+            help = f"its {has} outputs count from 0" if has > 1 else f"it has one, `{ref.name}`"
+            raise wrong(f"`{ref.name}` has no output `{ref.output}`", help)
+        return [ref] if count == 1 else [Ref(ref.name, index) for index in range(count)]
 
     def _found(self, name: str, purpose: str) -> list[Ref]:
-        """The tensors that a name stands for in the spec."""
+        """The tensors that a name stands for in the spec, or as an output of the model."""
+        if name in self.own and name not in self.nodes:
+            return [self.own[name]]
         checker = Checker(Registry(), [])
         expanded = self.compiled.expanded
         names = Names(expanded.aliases, dict.fromkeys(self.inputs, ()), checker, expanded)
@@ -87,9 +92,9 @@ class Ends:
     def _unknown(self, name: str, purpose: str, problems: Sequence[Problem]) -> UsageError:
         head = next((each for each in _heads(name) if isinstance(self._operation(each), Graph)), None)
         if head is not None:
-            return wrong(f"`{name}` is inside `{head}`, which is one step, a model of its own", f"name `{head}` whole")
+            return wrong(f"`{name}` is inside `{head}`, which is one step, a model of its own", f"name `{head}` itself")
         message = f"there is no step or input `{name}` {purpose}"
-        known = [*self.nodes, *self.inputs, *self.compiled.expanded.aliases, *self.graph.output_names()]
+        known = [*self.nodes, *self.inputs, *self.compiled.expanded.aliases, *self.own]
         close = nearest(name, known)
         help = f"did you mean `{close}`?" if close else f"its steps: {listing(self.nodes, 8)}"
         for problem in problems:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import listing
+from kspec.spec.canonical import is_function
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref
 from kspec.spec.slicing.cut import Cut
 from kspec.spec.slicing.ends import wrong
@@ -55,10 +56,10 @@ def _in_order(layers: Mapping[str, Layer], nodes: Iterable[Node]) -> dict[str, L
 
 def _renamings(graph: Graph, renamed: Mapping[str, str]) -> list[str]:
     """What is said of layers that steps outside have made and named."""
-    pairs = [f"{old}` as `{new}" for old, new in renamed.items() if old != new]
-    return [f"steps outside make these layers, which have the names of their callers here: {listing(pairs, 4)}"] * bool(
-        pairs
-    )
+    pairs = [f"{old}` as `{new}" for old, new in renamed.items() if old != new and not is_function(graph.layers[old])]
+    if not pairs:
+        return []
+    return [f"layers that steps outside made have the names of their callers here: {listing(pairs, 4)}"]
 
 
 class _Edge:
