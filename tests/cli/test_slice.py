@@ -159,4 +159,5 @@ def test_from_python(small: Path) -> None:
     assert api.loads(text).plan().outputs == (("sum", (None, 8), "float32"),)
     assert told[0] == "`sum` needs `a` too, which comes from outside: an input of its own"
     assert made.slice() == made.show()
+    assert made.slice(end="end.0") == made.slice(end="end") == made.show()
     assert made.slice(end="a", output="a.yaml") == Path("a.yaml").read_text(encoding="utf-8")

@@ -66,3 +66,10 @@ def test_a_plan_costs_the_next_model_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_mask_of() -> None:
+    rows = keras.Input((3, 2))
+    masked = keras.layers.Masking()(rows)
+    assert private.mask_of(rows) is None
+    assert private.mask_of(masked).shape == (None, 3)

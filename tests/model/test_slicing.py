@@ -259,7 +259,7 @@ def test_layers_of_steps_outside() -> None:
     assert "- reuse: two\n    name: three\n    from: c\n" in made.text
     assert made.notes == (
         "`add` needs `one` too, which comes from outside: an input of its own",
-        "layers that steps outside made have the names of their callers here: `one` as `two`",
+        "these layers have the names of their first callers here: `one` as `two`",
     )
 
 

@@ -122,4 +122,4 @@ def _leads_nowhere(graph: Graph, start: Start, ends: Sequence[End]) -> Exception
     help = f"it leads to {listing(led[::-1], 8)}" if led else "no step takes its output"
     if ends:
         return wrong(f"`{start.name}` does not lead to {listing(end.name for end in ends)}", help)
-    return wrong(f"`{start.name}` leads to no output of the model", f"{help}: say where to end")
+    return wrong(f"`{start.name}` leads to no output of the model", f"{help}; say where to end")

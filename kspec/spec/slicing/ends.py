@@ -59,13 +59,17 @@ class Ends:
 
     def end(self, name: str) -> End:
         """A step, one of its outputs, a block's use, or an output of the model by the name that it has there."""
-        found = self._found(name, "to end with")
+        found = [self._whole(ref) for ref in self._found(name, "to end with")]
         if any(ref.name in self.inputs for ref in found):
             raise wrong(f"`{name}` is an input, and a slice ends with a step", "the inputs are where it may begin")
         if found == [self.own.get(name)]:
             return End(name, ((name, found[0]),))
         tensors = [each for ref in found for each in self._each(ref)]
         return End(name, tuple((self.label(ref), ref) for ref in tensors))
+
+    def _whole(self, ref: Ref) -> Ref:
+        """The step itself for its only output."""
+        return Ref(ref.name) if ref.output == 0 and self.count(Ref(ref.name)) == 1 else ref
 
     def _each(self, ref: Ref) -> list[Ref]:
         """The tensors of a whole step that gives several; else the one."""

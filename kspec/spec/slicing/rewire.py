@@ -55,11 +55,11 @@ def _in_order(layers: Mapping[str, Layer], nodes: Iterable[Node]) -> dict[str, L
 
 
 def _renamings(graph: Graph, renamed: Mapping[str, str]) -> list[str]:
-    """What is said of layers that steps outside have made and named."""
+    """What is said of layers that other steps have made and named."""
     pairs = [f"{old}` as `{new}" for old, new in renamed.items() if old != new and not is_function(graph.layers[old])]
     if not pairs:
         return []
-    return [f"layers that steps outside made have the names of their callers here: {listing(pairs, 4)}"]
+    return [f"these layers have the names of their first callers here: {listing(pairs, 4)}"]
 
 
 class _Edge:
