@@ -54,8 +54,9 @@ class Ends:
             if ref.output is not None and self.count(Ref(ref.name)) > 1:
                 message = f"`{name}` is an output of `{ref.name}`, and a slice begins with a whole step"
                 raise wrong(message, f"begin with `{ref.name}`, or with a step that takes `{name}`")
-        steps = frozenset(ref.name for ref in found)
-        return Start(name, steps - self.inputs, bool(steps & self.inputs))
+        if found[0].name in self.inputs:  # the block's own name for it
+            return Start(found[0].name, frozenset(), True)
+        return Start(name, frozenset(ref.name for ref in found))
 
     def end(self, name: str) -> End:
         """A step, one of its outputs, a block's use, or an output of the model by the name that it has there."""
