@@ -14,6 +14,7 @@ from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from kspec.model.build import Abstract
     from kspec.model.plan import Plan
     from kspec.report.plot.write import Direction
     from kspec.spec.compiled import Compiled
@@ -78,8 +79,8 @@ class Loaded:
         """
         return self.abstract()[1]
 
-    def abstract(self, *, expectations: bool = True) -> tuple[Any, Plan]:
-        """The keras.Model with variables that have shapes and dtypes and no values, and its plan; raises as `plan`.
+    def abstract(self, *, expectations: bool = True) -> tuple[Abstract, Plan]:
+        """The model whose variables have shapes and dtypes and no values, and its plan; raises as `plan`.
 
         Without `expectations` it does not matter whether they hold.
         """
@@ -107,7 +108,7 @@ class Loaded:
             if problems or found is None:
                 raise SpecError(problems)
             check_size(found)
-            return built.model, found
+            return built, found
 
     def plot(
         self, path: Pathlike, *, depth: int | None = None, unfold: bool = False, direction: Direction = "TB"
@@ -133,6 +134,44 @@ class Loaded:
             return plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)
         except KspecError:
             return None
+
+    def slice(
+        self,
+        start: str | Sequence[str] = (),
+        end: str | Sequence[str] = (),
+        *,
+        output: Pathlike | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> str:
+        """The part of the model from the steps or inputs `start` to the steps `end`, as the text of a spec of its own.
+
+        It begins with the steps `start` (without any, at the inputs): what they take becomes its inputs, and so does
+        every other tensor from outside. It ends with the steps `end` (without any, at the outputs). With `output` it is
+        written to that file, and paths in it are relative to the file's folder; else to the spec's own. `tell` is told
+        what a person should know of it.
+
+        Raises UsageError where there is no such step or no way from `start` to `end`, or the slice is not right where
+        it is to be written; FileError where it cannot be written; SpecError as `plan` does.
+        """
+        from kspec.files import check_target, write_atomically
+        from kspec.model.slicing import sliced
+        from kspec.spec.slicing.target import check_name, check_there
+
+        own = self.compiled.source.file.path
+        folder = own.parent if own is not None else self.compiled.project.root
+        if output is not None:
+            check_name(self.compiled, Path(output))
+            check_target(output)
+            folder = Path(output).resolve().parent
+        first, last = ([given] if isinstance(given, str) else given for given in (start, end))
+        found = sliced(self.compiled, self.abstract()[0], first, last, folder)
+        if output is not None:
+            check_there(self.compiled, found.text, Path(output))
+            write_atomically(output, found.text)
+        if tell is not None:
+            for note in found.notes:
+                tell(note)
+        return found.text
 
     def _left_out(self) -> list[Problem]:
         """What is wrong where the text can be taken in several ways."""

@@ -102,8 +102,8 @@ _SPEC = "spec.yaml"
 
 def known(loaded: Loaded) -> Known:
     """The same of a spec that is loaded."""
-    model, plan = loaded.abstract(expectations=False)  # of a variant that is looked at, others hold
-    return Known(loaded.name, model, plan, loaded)
+    built, plan = loaded.abstract(expectations=False)  # of a variant that is looked at, others hold
+    return Known(loaded.name, built.model, plan, loaded)
 
 
 def _run(path: Path, sets: Sequence[str], trust: Sequence[str]) -> Loaded:

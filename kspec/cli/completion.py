@@ -29,6 +29,21 @@ def problem_codes(ctx: click.Context, parameter: click.Parameter, incomplete: st
     return [code for code in codes() if code.startswith(incomplete)]
 
 
+def step_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Inputs and steps of the command's spec; none where it is not right."""
+    from kspec import api
+    from kspec.diagnostics import KspecError
+
+    # while an option has no value yet, click leaves the arguments where they are
+    spec = ctx.params.get("spec") or next((word for word in ctx.args if not word.startswith("-")), "")
+    try:
+        graph = api.load(spec, sets=ctx.params.get("sets") or ()).compiled.graph
+    except (KspecError, OSError, ValueError):  # it may not be there yet, or not be right
+        return []
+    names = [*(given.name for given in graph.inputs), *(node.name for node in graph.nodes)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def spec_paths(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Folders and specs."""
     return _paths(incomplete, (".yaml", ".yml"))

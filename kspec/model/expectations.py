@@ -81,7 +81,9 @@ def _costs(spec: Spec, expect: Expect, built: Abstract, plan: Plan) -> list[Prob
             value = cost(spec, expect, built.model, plan)
         except KspecError as error:
             help = "say how long they are: `length: 128` beside it" if isinstance(error, UsageError) else ""
-            problems += [replace(each, code="expect", route=("expect", key), help=help or each.help) for each in error.problems]
+            problems += [
+                replace(each, code="expect", route=("expect", key), help=help or each.help) for each in error.problems
+            ]
             continue
         if not _holds(bound, value):
             is_size = key == "train_memory"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kspec.spec.graph import Graph
+from kspec.spec.graph import Graph, Layer
 
 
 def float32_heads(graph: Graph) -> frozenset[str]:
@@ -12,5 +12,11 @@ def float32_heads(graph: Graph) -> frozenset[str]:
     (https://keras.io/api/mixed_precision/): Keras's guide asks for float32 outputs.
     """
     outputs = {ref.name for ref in graph.output_refs()}
-    nodes = [node for node in graph.nodes if node.name in outputs and graph.layers[node.layer].dtype is None]
+    nodes = [node for node in graph.nodes if node.name in outputs and not _has_its_own(graph.layers[node.layer])]
     return frozenset(name for node in nodes for name in (node.name, node.layer))
+
+
+def _has_its_own(layer: Layer) -> bool:
+    """Whether the spec says a layer's dtype: beside it, or in a nested model beside all that make its outputs."""
+    operation = layer.operation
+    return layer.dtype is not None or (isinstance(operation, Graph) and not float32_heads(operation))

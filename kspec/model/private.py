@@ -53,6 +53,12 @@ def tensor_name(tensor: Any, name: str) -> None:
     tensor.name = name
 
 
+def mask_of(tensor: Any) -> Any:
+    """The mask that a symbolic tensor carries, or None; layers hand it on out of sight, and Keras exports nothing that
+    reads it."""
+    return getattr(tensor, "_keras_mask", None)
+
+
 def made_by(tensor: Any) -> tuple[Any, int, int]:
     """The operation that made a symbolic tensor, which of its calls did, and which of that call's outputs it is."""
     history = tensor._keras_history

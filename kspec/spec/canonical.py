@@ -94,7 +94,7 @@ class _Writer:
             step["from"] = wires
         if node.call:
             step["call"] = plain(dict(node.call))
-        if not again:
+        if not again and not is_function(layer):  # one in a block that is frozen, or has a dtype
             for word in ("trainable", "dtype"):
                 if (value := getattr(layer, word)) is not None:
                     step[word] = plain(value)
@@ -203,6 +203,11 @@ def _spelled(kind: str | None, value: Any) -> Any:
 def _same(value: Any, default: Any) -> bool:
     """Whether a value is the default, and of its type: 1 is not true."""
     return bool(value == default) and isinstance(value, bool) is isinstance(default, bool)
+
+
+def is_function(layer: Layer) -> bool:
+    """Whether a layer is a function of keras.ops, beside which no word of layers stands."""
+    return isinstance(layer.operation, Object) and layer.operation.kind == "ops"
 
 
 def _is_wired(node: Node, previous: Ref | None) -> bool:

@@ -39,6 +39,11 @@ def test_words(tmp_path: Path) -> None:
     assert completed("kspec fit models/", tmp_path) == ["models/b.yml"]
     assert completed("kspec evaluate models/", tmp_path) == ["models/b.yml", "models/c.keras"]
     assert completed("kspec check nowhere/", tmp_path) == []
+    text = "kspec: 1\ninputs: {pixels: 4}\nlayers: [{Dense: 2, name: first}, {Dense: 2, name: feature}]\n"
+    (tmp_path / "model.yaml").write_text(text, encoding="utf-8")
+    assert completed("kspec slice model.yaml --from f", tmp_path) == ["first", "feature"]
+    assert completed("kspec slice model.yaml --to pi", tmp_path) == ["pixels"]
+    assert completed("kspec slice a.yaml --to f", tmp_path) == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

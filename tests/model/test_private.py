@@ -206,3 +206,10 @@ def test_training_is_prepared_from_shapes_and_gives_gradients() -> None:
         with private.without_updates(model.optimizer):
             alone = len(jax.make_jaxpr(model.train_step)(state, batch).eqns)
         assert alone < len(jax.make_jaxpr(model.train_step)(state, batch).eqns)
+
+
+def test_mask_of() -> None:
+    rows = keras.Input((3, 2))
+    masked = keras.layers.Masking()(rows)
+    assert private.mask_of(rows) is None
+    assert private.mask_of(masked).shape == (None, 3)

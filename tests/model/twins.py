@@ -69,6 +69,14 @@ def config(model: Any) -> Any:
         return _of_layer(json.loads(model.to_json()))
 
 
+def layer_config(layer: Any) -> Any:
+    """A layer's own configuration, but for its name and what only counts objects of the session; of a model its
+    layers'."""
+    if isinstance(layer, keras.Model):
+        return [layer_config(each) for each in layer.layers]
+    return {key: _plain(value) for key, value in layer.get_config().items() if key != "name"}
+
+
 def _of_layer(layer: Any) -> Any:
     """One layer's or model's configuration; its own name stays whole."""
     inner = {key: _plain(item) for key, item in layer["config"].items() if key not in ("name", "layers")}

@@ -15,7 +15,7 @@ from kspec.model.cost.value import Batch
 from kspec.model.errors import brief
 from kspec.model.interface import Interface, interface_of
 from kspec.model.planning import flat
-from kspec.model.private import abstract_variables, prepare_training, scoped, without_updates
+from kspec.model.private import abstract_variables, mask_of, prepare_training, scoped, without_updates
 from kspec.model.signatures import remembered
 from kspec.spec.schema import Compile
 
@@ -183,7 +183,7 @@ def _passing_over(batch: Batch, copies: Collection[Call]) -> Any:
 
     def instead(call: Call, args: tuple[Any, ...], given: Any) -> Any:
         tensors = tree.flatten(args)
-        if call not in copies or any(getattr(each, "_keras_mask", None) is not None for each in tensors):
+        if call not in copies or any(mask_of(each) is not None for each in tensors):
             return None
         blank = [jnp.zeros(_whole(batch, each.shape, call[1]), each.dtype) for each in given]
         return jax.lax.optimization_barrier((blank, [each for each in tensors if hasattr(each, "shape")]))[0]

@@ -12,11 +12,16 @@ from kspec.spec.objects import Object
 
 def sixteen_bits(subject: Subject) -> Iterator[Problem]:
     """A warning for each output that a policy of its own keeps in sixteen bits, where its loss is computed too, and for
-    each other softmax in float16, whose small probabilities are lost below 6e-8."""
+    each other softmax in float16, whose small probabilities are lost below 6e-8.
+
+    A spec without `compile` has no loss, and may end with what is no head at all: a trunk, a slice.
+    """
     policy = _name(subject.spec.dtype_policy)
     outputs = {head.layer.name: head for head in heads(subject.graph)}
     for head in outputs.values():
         own = _name(head.layer.dtype)
+        if subject.spec.compile is None and activation(head.layer.operation) != "softmax":
+            continue
         if own.endswith("float16"):
             message = f"the output `{head.name}` and its loss are computed in {own.removeprefix('mixed_')}"
             help = "leave `dtype` out: an output stays float32"
