@@ -153,10 +153,16 @@ def inside(problems: Iterable[Problem], source: Source) -> list[Problem]:
     """The problems of another reading that are of what `source` leaves out."""
     told = {each.span for each in source.problems}
 
-    def left_out(route: Route) -> bool:
-        return any(len(route) > len(at) and route[: len(at)] == at for at in source.doubts)
+    def left_out(problem: Problem) -> bool:
+        route = problem.route
+        least = 2 if problem.code in _OF_A_NAME else 1
+        return any(len(route) >= len(at) + least and route[: len(at)] == at for at in source.doubts)
 
-    return [each for each in problems if each.span not in told and left_out(each.route)]
+    return [each for each in problems if each.span not in told and left_out(each)]
+
+
+_OF_A_NAME = frozenset({"unknown-operation", "unknown-object", "unknown-output", "misplaced-word", "step-form"})
+"""Where a tag stands in place of a name (`!Dense {units: 3}`), what is left looks wrong and is not."""
 
 
 def compile_source(

@@ -190,7 +190,10 @@ def read(text: str, name: str, path: Path | None = None, taking: Taking = "", *,
     except yaml.YAMLError as error:
         salvaged = salvage(file.lines, f'"{UNREAD[0]}\\0"') if around else None
         if salvaged is None:
-            raise SpecError([*reader.problems, _syntax_problem(file, error)]) from None
+            syntax = _syntax_problem(file, error)
+            lines = {span.line for span in (syntax.span, *(note.span for note in syntax.notes)) if span is not None}
+            before = [each for each in reader.problems if each.span is not None and each.span.line not in lines]
+            raise SpecError([*before, syntax]) from None
         reader = _Reader(file, taking, salvaged)
         reader.problems = [_syntax_problem(file, error) for error in salvaged.errors]
         try:
