@@ -81,3 +81,12 @@ def trained_by_nature(layer: Any) -> list[Any]:
     """
     found = {id(weight): weight for each in layer._flatten_layers() for weight in each._trainable_variables}
     return list(found.values())
+
+
+def call_arguments(operation: Any, index: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What one of an operation's calls was given: symbolic tensors and constants, by place and by name.
+
+    Publicly a model's configuration has them, deep in a form that is made for saving.
+    """
+    arguments = operation._inbound_nodes[index].arguments
+    return tuple(arguments.args), dict(arguments.kwargs)
