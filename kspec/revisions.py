@@ -74,6 +74,39 @@ def repository(folder: Path) -> Path:
     return Path(os.path.realpath(done.stdout.decode().rstrip("\n")))
 
 
+def changed(revision: Revision) -> dict[str, str | None]:
+    """Files that are other ones than at the revision, or were not there: the path that each had then, or None."""
+    done = _git(revision.top, *_DIFF, revision.commit, "--")
+    words = iter(done.stdout.decode(errors="surrogateescape").split("\0"))
+    found: dict[str, str | None] = {}
+    for status in words:
+        if status[:1] in ("R", "C"):
+            old, new = next(words), next(words)
+            found[new] = old
+        elif status:
+            path = next(words)
+            if status != "D":
+                found[path] = path if status != "A" else None
+    others = _git(revision.top, "ls-files", "--others", "--exclude-standard", "-z").stdout
+    for path in others.decode(errors="surrogateescape").split("\0")[:-1]:
+        found.setdefault(path, None)
+    return found
+
+
+def deleted(revision: Revision) -> list[str]:
+    """Files that the revision has and that are gone, those under another name left out."""
+    done = _git(revision.top, *_DIFF, "--diff-filter=D", revision.commit, "--")
+    return done.stdout.decode(errors="surrogateescape").split("\0")[1::2]
+
+
+_DIFF = ("-c", "core.fsmonitor=false", "diff", "--no-ext-diff", "--no-textconv", "--name-status", "-z", "-M")
+
+
+def content(revision: Revision, path: str) -> bytes:
+    """A file as it was; nothing where the revision has none."""
+    return _git(revision.top, "cat-file", "blob", f"{revision.commit}:{path}").stdout
+
+
 class Snapshot:
     """Files of a revision in a folder of their own, under the paths that they have on this machine, taken one by one
     as they are asked for."""

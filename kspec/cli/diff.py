@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kspec.cli import options
 from kspec.cli.completion import spec_paths
+from kspec.cli.edge import say
+from kspec.diagnostics import Problem, UsageError
 from kspec.report.diff import FORMATS
+
+if TYPE_CHECKING:
+    from kspec.comparison.difference import Reviewed
 
 
 @click.command()
 @click.argument("a", metavar="A", shell_complete=spec_paths)
-@click.argument("b", metavar="[B]", required=False, shell_complete=spec_paths)
+@click.argument("b", metavar="[B]...", nargs=-1, shell_complete=spec_paths)
 @click.option("--format", type=click.Choice(FORMATS), default="text", help="How the difference is printed.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where the two differ.")
 @click.option("--set-a", "sets_a", multiple=True, metavar="PATH=VALUE", help="Set a value of A alone.")
@@ -21,7 +29,7 @@ from kspec.report.diff import FORMATS
 @options.spec_options
 def command(
     a: str,
-    b: str | None,
+    b: tuple[str, ...],
     format: str,
     exit_code: bool,
     sets_a: tuple[str, ...],
@@ -38,6 +46,7 @@ def command(
     kspec diff v1..v2 SPEC       at two revisions; v1...v2 from where v2 left v1
     kspec diff main:old.yaml B   a file of a revision, and any other
     kspec diff SPEC --set-b width=128    a spec, and a variant of it
+    kspec diff main specs/       each spec in folders that changed since a revision
 
     A spec at a revision is read with the files that it includes as they were there. Code of a revision runs where
     --trust names it, not where the revision's own pyproject.toml does. With --exit-code, 1 is also a spec that has
@@ -45,9 +54,26 @@ def command(
     """
     from kspec.diffing import diff
     from kspec.report.ansi import terminal_width, wants_colour
-    from kspec.report.diff import printed
+    from kspec.report.diff import printed, printed_all
 
-    found = diff(a, b, sets=sets, sets_a=sets_a, sets_b=sets_b, trust=trust)
-    text = printed(format, found, colour=wants_colour(sys.stdout), width=terminal_width(sys.stdout))
-    click.echo(text, nl=False)
+    colour, width = wants_colour(sys.stdout), terminal_width(sys.stdout)
+    if len(b) > 1 or (b and os.path.isdir(b[0]) and not os.path.isfile(os.path.join(b[0], "spec.yaml"))):
+        if sets_a or sets_b or os.path.exists(a):
+            problem = Problem("usage", "several specs are compared with a revision", help="`kspec diff main specs/`")
+            raise UsageError(problem)
+        reviewed = _reviewed(a, b, sets, trust)
+        click.echo(printed_all(format, a, reviewed, colour=colour, width=width), nl=False)
+        broken = any(each.problems and not each.note.startswith("problems at ") for each in reviewed)
+        return int(broken or (exit_code and bool(reviewed)))
+    found = diff(a, *b, sets=sets, sets_a=sets_a, sets_b=sets_b, trust=trust)
+    click.echo(printed(format, found, colour=colour, width=width), nl=False)
     return int(exit_code and bool(found))
+
+
+def _reviewed(a: str, b: tuple[str, ...], sets: tuple[str, ...], trust: tuple[str, ...]) -> list[Reviewed]:
+    """The specs that changed; what is wrong with one goes to standard error."""
+    from kspec.reviewing import review
+
+    found = list(review(a, [Path(path) for path in b], sets=sets, trust=trust))
+    say(tuple(problem for each in found for problem in each.problems))
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Literal, NamedTuple
 
 from kspec.comparison.sketch import Numbers, Sketch, Step
-from kspec.diagnostics import Route
+from kspec.diagnostics import Problem, Route
 
 
 class Absent:
@@ -193,3 +193,13 @@ def kinds(change: StepChange) -> Iterable[str]:
     )
     found = {"renamed": change.renamed, "moved": change.moved, "changed": own}
     return [word for word, is_so in found.items() if is_so]
+
+
+class Reviewed(NamedTuple):
+    """A spec among several: its difference, or why there is none."""
+
+    path: str
+    difference: Difference | None
+    note: str = ""
+    """`new`, `deleted`, or where it has problems."""
+    problems: tuple[Problem, ...] = ()
