@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kspec import reads, revisions
 from kspec.api import Loaded
-from kspec.diagnostics import KspecError, Note, Problem, UsageError
+from kspec.diagnostics import KspecError, Note, Problem, Span, UsageError
 from kspec.revisions import Revision, Snapshot
 from kspec.sides import Place, places
 from kspec.targets import Known, know, known
@@ -91,7 +91,7 @@ def _of_revision(revision: Revision, path: str, sets: Sequence[str], trust: Sequ
 
     What the revision itself trusts is not trusted: whoever wrote it is not the person who runs this.
     """
-    label = f"{revision.name}:{path}"
+    label = f"{revision.shown}:{path}"
     with revisions.snapshot(revision) as tree, _placed(tree):
         place = tree.root / path
         if not tree.take(place):
@@ -103,7 +103,7 @@ def _of_revision(revision: Revision, path: str, sets: Sequence[str], trust: Sequ
             for package in trust:
                 tree.take_package(folder, package.split(".")[0])
         sys.path[:0] = [str(folder) for folder in dict.fromkeys((place.parent, root))]
-        loaded = _completed(tree, lambda: _load(place, label, root, sets, trust))
+        loaded = _completed(tree, lambda: _load(place, path, root, sets, trust))
         return _of(known(loaded), f"{label}{note}", tree.mirror(Path.cwd()))
 
 
@@ -112,11 +112,11 @@ def _is_root(tree: Snapshot, folder: Path) -> bool:
     return folder == tree.root or (inside and tree.has((folder / "pyproject.toml").relative_to(tree.root).as_posix()))
 
 
-def _load(place: Path, label: str, root: Path, sets: Sequence[str], trust: Sequence[str]) -> Loaded:
+def _load(place: Path, name: str, root: Path, sets: Sequence[str], trust: Sequence[str]) -> Loaded:
     from kspec.spec.compiled import compile_file
     from kspec.spec.project import Project
 
-    return Loaded(compile_file(place, name=label, sets=sets, project=Project(root, frozenset(trust))))
+    return Loaded(compile_file(place, name=name, sets=sets, project=Project(root, frozenset(trust))))
 
 
 def _completed(tree: Snapshot, work: Callable[[], Loaded]) -> Loaded:
@@ -153,7 +153,18 @@ def _placed(tree: Snapshot) -> Iterator[None]:
     except KspecError as error:
         for old, new in ((str(tree.root), str(tree.revision.top)), (str(tree.folder), "")):
             error.problems = tuple(_renamed(problem, old, new) for problem in error.problems)
+        error.problems = tuple(_dated(problem, tree.revision.shown) for problem in error.problems)
         raise
+
+
+def _dated(problem: Problem, revision: str) -> Problem:
+    """A problem whose files say of which revision they are."""
+
+    def dated(span: Span | None) -> Span | None:
+        return span if span is None or span.file == "--set" else span._replace(file=f"{revision}:{span.file}")
+
+    notes = tuple(dataclasses.replace(note, span=dated(note.span)) for note in problem.notes)
+    return dataclasses.replace(problem, notes=notes, span=dated(problem.span))
 
 
 def _renamed(problem: Problem, old: str, new: str) -> Problem:

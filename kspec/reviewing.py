@@ -46,7 +46,7 @@ def _reviewed(path: Path, before: str, sets: Sequence[str], trust: Sequence[str]
         found = diff(before, path, sets=sets, trust=trust)
     except KspecError as error:
         files = {each.span.file if each.span is not None else each.file for each in error.problems}
-        was = not any(file and not file.startswith(before.partition(":")[0] + ":") for file in files)
+        was = any(file.startswith(before.partition(":")[0] + ":") for file in files)
         place = f"at {before}" if was else "as it is now"
         yield Reviewed(str(path), None, f"problems {place}", error.problems)
     else:

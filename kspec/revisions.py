@@ -29,6 +29,11 @@ class Revision(NamedTuple):
     name: str
     commit: str
 
+    @property
+    def shown(self) -> str:
+        """Its name, for people: of a commit's whole hash the beginning."""
+        return self.name[:10] if self.name == self.commit else self.name
+
 
 def find(name: str, folder: Path) -> Revision:
     """The revision of that name in the repository around `folder`; UsageError where there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,17 +58,30 @@ def command(
     from kspec.report.diff import printed, printed_all
 
     colour, width = wants_colour(sys.stdout), terminal_width(sys.stdout)
-    if len(b) > 1 or (b and os.path.isdir(b[0]) and not os.path.isfile(os.path.join(b[0], "spec.yaml"))):
+    if _are_several(a, b):
         if sets_a or sets_b or os.path.exists(a):
             problem = Problem("usage", "several specs are compared with a revision", help="`kspec diff main specs/`")
             raise UsageError(problem)
         reviewed = _reviewed(a, b, sets, trust)
-        click.echo(printed_all(format, a, reviewed, colour=colour, width=width), nl=False)
+        click.echo(
+            printed_all(
+                format, a[:10] if re.fullmatch("[0-9a-f]{40,64}", a) else a, reviewed, colour=colour, width=width
+            ),
+            nl=False,
+        )
         broken = any(each.problems and not each.note.startswith("problems at ") for each in reviewed)
         return int(broken or (exit_code and bool(reviewed)))
     found = diff(a, *b, sets=sets, sets_a=sets_a, sets_b=sets_b, trust=trust)
     click.echo(printed(format, found, colour=colour, width=width), nl=False)
     return int(exit_code and bool(found))
+
+
+def _are_several(a: str, b: tuple[str, ...]) -> bool:
+    """Whether `b` are files and folders; the folder of a run is one thing, beside another."""
+    if len(b) != 1 or not os.path.isdir(b[0]):
+        return len(b) > 1
+    beside = os.path.exists(a) or ":" in a
+    return not (beside and os.path.isfile(os.path.join(b[0], "spec.yaml")))
 
 
 def _reviewed(a: str, b: tuple[str, ...], sets: tuple[str, ...], trust: tuple[str, ...]) -> list[Reviewed]:

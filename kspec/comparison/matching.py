@@ -157,16 +157,25 @@ def _leftovers(a: list[_Sign], b: list[_Sign], pairs: Pairs, common: set[Key]) -
 
 
 def _neighbours(before: Sequence[Step], after: Sequence[Step], pairs: Pairs, common: set[Key]) -> None:
-    """Steps under another name and with other arguments: the same operation on the same tensors."""
+    """Steps under another name and with other arguments: as many of the same operation between the same steps."""
     image = {before[i].key: after[j].key for i, j in pairs.items()}
-    taken = set(pairs.values())
-    free: dict[object, list[int]] = {}
-    for j, step in enumerate(after):
-        if j not in taken and step.key not in common and step.wires:
-            free.setdefault((step.kind, tuple(wire.source for wire in step.wires)), []).append(j)
-    for i, step in enumerate(before):
-        if i not in pairs and step.key not in common:
-            places = free.get((step.kind, tuple(image.get(wire.source) for wire in step.wires)))
-            if places and len(places) == 1:
-                pairs[i] = places.pop()
-                image[step.key] = after[pairs[i]].key
+    old = _between(before, image, common)
+    new = _between(after, {key: key for key in image.values()}, common)
+    for place, steps in old.items():
+        others = new.get(place, [])
+        if len(steps) == len(others):
+            pairs |= dict(zip(steps, others, strict=True))
+
+
+def _between(steps: Sequence[Step], image: dict[Key, Key], common: set[Key]) -> dict[object, list[int]]:
+    """Steps without a pair, by their operation and the steps with one that they come from, seen through others."""
+    seen: dict[Key, frozenset[Key]] = {}
+    found: dict[object, list[int]] = {}
+    for place, step in enumerate(steps):
+        if step.key in image:
+            seen[step.key] = frozenset({image[step.key]})
+            continue
+        seen[step.key] = frozenset().union(*(seen.get(wire.source, frozenset()) for wire in step.wires))
+        if step.key not in common and step.wires:
+            found.setdefault((step.kind, seen[step.key]), []).append(place)
+    return found
