@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kspec import reads, revisions
+from kspec import reads, revisions, sides
 from kspec.api import Loaded
 from kspec.diagnostics import KspecError, Note, Problem, Span, UsageError
 from kspec.revisions import Revision, Snapshot
-from kspec.sides import Place, places
+from kspec.sides import Place
 from kspec.targets import Known, know, known
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def diff(
     if isinstance(a, Loaded) or isinstance(b, Loaded):
         if b is None:
             raise UsageError(Problem("usage", "a spec that is loaded is compared with another one", help="name both"))
-        one, other = (each if isinstance(each, Loaded) else Place(os.fspath(each)) for each in (a, b))
+        one, other = (each if isinstance(each, Loaded) else sides.one(os.fspath(each)) for each in (a, b))
     else:
-        one, other = places(os.fspath(a), None if b is None else os.fspath(b), varied=bool(sets_a or sets_b))
+        one, other = sides.places(os.fspath(a), None if b is None else os.fspath(b), varied=bool(sets_a or sets_b))
     return compare(
         _sketch(one, (*sets, *sets_a), trust, sets_a), _sketch(other, (*sets, *sets_b), trust, sets_b)
     )  # fmt: skip

@@ -27,13 +27,13 @@ def places(a: str, b: str | None, *, varied: bool) -> tuple[Place, Place]:
     if b is None:
         return _alone(a, varied)
     if _is_here(a) or ":" in a:
-        return _one(a), _other(a, b)
+        return one(a), _other(a, b)
     if ".." in a:
         return _range(a, b)
     if revisions.is_revision(a, _folder(b)):
-        return _at(a, b), _one(b)
+        return _at(a, b), one(b)
     if a.endswith((".yaml", ".yml", ".keras")):
-        return Place(a), _one(b)  # whoever reads it says that it is not there
+        return Place(a), one(b)  # whoever reads it says that it is not there
     revisions.find(a, _folder(b))
     raise AssertionError(a)  # pragma: no cover
 
@@ -41,9 +41,9 @@ def places(a: str, b: str | None, *, varied: bool) -> tuple[Place, Place]:
 def _alone(a: str, varied: bool) -> tuple[Place, Place]:
     """One spec: as it was committed last, and as it is; or as it is, with two sets of values."""
     if varied:
-        return _one(a), _one(a)
+        return one(a), one(a)
     if not _is_here(a) and ":" in a:
-        was = _one(a)
+        was = one(a)
         assert was.revision is not None
         return was, Place(os.path.relpath(was.revision.top / was.path))
     if not _is_here(a) and not a.endswith((".yaml", ".yml")):
@@ -58,7 +58,7 @@ def _alone(a: str, varied: bool) -> tuple[Place, Place]:
 
 
 def _is_here(word: str) -> bool:
-    return word == "-" or os.path.exists(word)
+    return os.path.exists(word)
 
 
 def _folder(path: str) -> Path:
@@ -66,7 +66,7 @@ def _folder(path: str) -> Path:
     return Path(os.path.abspath(path)).parent
 
 
-def _one(word: str) -> Place:
+def one(word: str) -> Place:
     """A file, or `REVISION:path`."""
     if not _is_here(word) and ":" in word and re.match(r"[A-Za-z]:[\\/]", word) is None:
         name, _, path = word.partition(":")
@@ -81,7 +81,7 @@ def _other(a: str, b: str) -> Place:
     """The second word beside a file; a revision stands first."""
     if not _is_here(b) and ":" not in b and _is_here(a) and revisions.is_revision(b, _folder(a)):
         raise UsageError(Problem("usage", f"`{b}` is a revision, and stands first", help=f"`kspec diff {b} {a}`"))
-    return _one(b)
+    return one(b)
 
 
 def _at(name: str, path: str) -> Place:

@@ -13,10 +13,12 @@ import click
 from kspec.cli import options
 from kspec.cli.completion import spec_paths
 from kspec.cli.edge import say
+from kspec.cli.reading import load_spec
 from kspec.diagnostics import Problem, UsageError
 from kspec.report.diff import FORMATS
 
 if TYPE_CHECKING:
+    from kspec.api import Loaded
     from kspec.comparison.difference import Reviewed
 
 
@@ -41,7 +43,7 @@ def command(
     """Print what changed between two models: steps, arguments, sizes, and which weights can be carried over.
 
     \b
-    kspec diff A B               two specs, run folders or .keras files, in any mix
+    kspec diff A B               two specs (- is standard input), run folders or .keras files
     kspec diff SPEC              a spec as it was committed last, and as it is
     kspec diff main SPEC         as it is at a git revision, and here
     kspec diff v1..v2 SPEC       at two revisions; v1...v2 from where v2 left v1
@@ -71,9 +73,15 @@ def command(
         )
         broken = any(each.problems and not each.note.startswith("problems at ") for each in reviewed)
         return int(broken or (exit_code and bool(reviewed)))
-    found = diff(a, *b, sets=sets, sets_a=sets_a, sets_b=sets_b, trust=trust)
+    given = [_given(word, (*sets, *own), trust) for word, own in zip((a, *b), (sets_a, sets_b), strict=False)]
+    found = diff(*given, sets=sets, sets_a=sets_a, sets_b=sets_b, trust=trust)
     click.echo(printed(format, found, colour=colour, width=width), nl=False)
     return int(exit_code and bool(found))
+
+
+def _given(word: str, sets: tuple[str, ...], trust: tuple[str, ...]) -> str | Loaded:
+    """A side as it is named; standard input is read at once."""
+    return load_spec(Path(word), sets, trust) if word == "-" else word
 
 
 def _are_several(a: str, b: tuple[str, ...]) -> bool:

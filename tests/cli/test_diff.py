@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -169,6 +170,15 @@ def test_saved_models_and_runs(in_tmp: Path) -> None:
     assert run_kspec("diff", "run", "run/model.keras", "--exit-code").status == 0
     found = run_kspec("diff", "a.yaml", "run")
     assert [line.partition(":")[0] for line in lines(found)] == ["+ seed", "+ data"]
+
+
+def test_standard_input(in_tmp: Path) -> None:
+    write("a.yaml", SPEC)
+    command = [sys.executable, "-m", "kspec", "diff", "a.yaml", "-", "--set-b", "width=9"]
+    done = subprocess.run(command, input=SPEC, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a.yaml → <stdin> (width=9)" in done.stdout
+    assert "units 8 → 9" in done.stdout
 
 
 def test_from_python(in_tmp: Path) -> None:
