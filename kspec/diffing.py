@@ -94,7 +94,7 @@ def _of_revision(revision: Revision, path: str, sets: Sequence[str], trust: Sequ
     label = f"{revision.shown}:{path}"
     with revisions.snapshot(revision) as tree, _placed(tree):
         place = tree.root / path
-        if not tree.take(place):
+        if not tree.take(place) or not place.resolve().is_relative_to(tree.root):
             raise UsageError(_not_there(revision, path))
         if place.suffix == ".keras":
             return _of(know(place, trust=trust), label, tree.mirror(Path.cwd()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kspec.report.diff.entries import entries
 from tests.comparison.helpers import diff_of, told
 
 CHAIN = """
@@ -253,3 +254,21 @@ def test_two_models_with_nothing_in_common() -> None:
     assert not found.related
     assert found.matched == 0
     assert found
+
+
+def test_the_list_is_short() -> None:
+    """Copies are one line, whether a step is put into each, changed in each, or all are new."""
+    inside = REPEATED.replace("{Dense: {units: 8, activation: gelu}}]", "{Dense: {units: 8, activation: gelu}}, ReLU]")
+    assert [tuple(each) for each in entries(diff_of(REPEATED, inside))] == [
+        ("+", "ReLU in all 3 copies (cell.re_lu, cell_1.re_lu, cell_2.re_lu)", ())
+    ]
+    assert [tuple(each) for each in entries(diff_of(REPEATED, REPEATED.replace("gelu", "relu")))] == [
+        ("~", "Dense in all 3 copies (cell.dense, cell_1.dense, cell_2.dense)", ("activation gelu → relu",))
+    ]
+    assert [tuple(each) for each in entries(diff_of(REPEATED, REPEATED.replace("repeat: 3", "repeat: 5")))] == [
+        ("+", "2 copies of cell (cell_3, cell_4)", ("3 steps, 88 parameters each",))
+    ]
+    single = "inputs: {x: 4}\nlayers:\n- {repeat: 2, layers: [{Dense: 4}]}\n- {Dense: 3, name: out}"
+    assert [tuple(each) for each in entries(diff_of(single, single.replace("repeat: 2", "repeat: 3")))] == [
+        ("+", "Dense dense_2", ("units 4", "from dense_1 to out"))
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -30,8 +31,11 @@ class Entry(NamedTuple):
 def entries(difference: Difference) -> list[Entry]:
     """The list, in the order of the first step of each line."""
     groups: dict[object, list[StepChange]] = {}
+    sizes = Counter((each.kind, each.within, each.unit) for each in difference.own)
     for each in difference.own:
-        groups.setdefault(_alike(each), []).append(each)
+        alone = sizes[each.kind, each.within, each.unit] == 1  # a step in a block of its own is a step
+        one = each._replace(unit=()) if alone else each
+        groups.setdefault(_alike(one), []).append(one)
     blocks: dict[object, list[list[StepChange]]] = {}
     order: list[object] = []
     for key, members in groups.items():
