@@ -141,13 +141,11 @@ class Loaded:
         from kspec.model.compile import compile_model
         from kspec.model.expectations import check_size
         from kspec.model.memory import memory_bound
-        from kspec.model.weights import load_all
 
         found = self.plan()
         with self._located():
             check_size(found, max_memory if max_memory is not None else memory_bound())
             model = build(self.compiled.graph, self.compiled.spec)
-            load_all(model, self.compiled.graph, self.compiled.spec.weights)
             if compile and self.compiled.spec.compile is not None:
                 compile_model(model, self.compiled.spec.compile)
         return model
