@@ -58,9 +58,9 @@ class Loaded:
         from kspec.spec import stages
 
         if stage == "plan":
-            from kspec.report.tables import plain_table
+            from kspec.report.summary import flat_table
 
-            return plain_table(rows(self.plan())) + "\n"
+            return flat_table(self.plan()) + "\n"
         return stages.show(self.compiled, stage, Path(folder).resolve() if folder is not None else None)
 
     def origins(self) -> tuple[Origin, ...]:
@@ -77,12 +77,15 @@ class Loaded:
         """
         return self.abstract()[1]
 
-    def abstract(self) -> tuple[Any, Plan]:
-        """The keras.Model with variables that have shapes and dtypes and no values, and its plan; raises as `plan`."""
+    def abstract(self, *, expectations: bool = True) -> tuple[Any, Plan]:
+        """The keras.Model with variables that have shapes and dtypes and no values, and its plan; raises as `plan`.
+
+        Without `expectations` it does not matter whether they hold.
+        """
         from kspec.model.build import abstract
         from kspec.model.compile import check_compile
         from kspec.model.expectations import check_expectations, check_size
-        from kspec.model.plan import plan
+        from kspec.model.planning import plan
 
         spec, graph, noted = self.compiled.spec, self.compiled.graph, self.compiled.problems
         with self._located():
@@ -97,7 +100,8 @@ class Loaded:
                     raise SpecError(noted) from None
                 raise
             found = plan(built, graph) if built.model is not None else None
-            problems = [*noted, *built.problems, *check_expectations(spec, built, found, graph), *check_compile(spec)]
+            broken = check_expectations(spec, built, found, graph) if expectations else []
+            problems = [*noted, *built.problems, *broken, *check_compile(spec)]
             problems += self._left_out()
             if problems or found is None:
                 raise SpecError(problems)
@@ -108,7 +112,7 @@ class Loaded:
         """The plan of what can be built of a spec in which something is wrong; None where nothing can."""
         from kspec.diagnostics import KspecError
         from kspec.model.build import abstract
-        from kspec.model.plan import plan
+        from kspec.model.planning import plan
 
         try:
             return plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)
@@ -137,13 +141,11 @@ class Loaded:
         from kspec.model.compile import compile_model
         from kspec.model.expectations import check_size
         from kspec.model.memory import memory_bound
-        from kspec.model.weights import load_all
 
         found = self.plan()
         with self._located():
             check_size(found, max_memory if max_memory is not None else memory_bound())
             model = build(self.compiled.graph, self.compiled.spec)
-            load_all(model, self.compiled.graph, self.compiled.spec.weights)
             if compile and self.compiled.spec.compile is not None:
                 compile_model(model, self.compiled.spec.compile)
         return model
@@ -323,24 +325,6 @@ def fix(path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), 
 _ROUNDS = 5
 
 
-def rows(plan: Plan) -> list[Any]:
-    """A plan as the rows of a table."""
-    from kspec.report.tables import Row
-
-    return [
-        Row(
-            call.name,
-            call.operation,
-            tuple(str(shape) for shape, _ in call.outputs),
-            ", ".join(dict.fromkeys(dtype for _, dtype in call.outputs)),
-            call.params,
-            call.trainable > 0 or call.params == 0,
-            call.sources,
-        )
-        for call in plan.calls
-    ]
-
-
 @dataclasses.dataclass(frozen=True)
 class Opened:
     """A model that can be used: with weights, and the spec that it came from where that is known."""
@@ -419,9 +403,9 @@ def evaluate(
 
     Raises FileError, SpecError, UsageError, TrainingError.
     """
+    from kspec.model.interface import interface_of
     from kspec.training import apply
     from kspec.training.data.check import check
-    from kspec.training.interface import interface_of
 
     opened = open_model(target, sets=sets, trust=trust, weights=weights)
     matched = _matched(opened, data, targets=True, tell=tell)
@@ -455,10 +439,10 @@ def predict(
 
 def _matched(opened: Opened, data: Pathlike | None, *, targets: bool, tell: Callable[[str], None] | None) -> Any:
     """The data to use: given, or the spec's test, validation or training data, in that order."""
+    from kspec.model.interface import interface_of
     from kspec.spec.schema import DataFile
     from kspec.training.data.match import match
     from kspec.training.data.opening import open_source
-    from kspec.training.interface import interface_of
 
     section = opened.loaded.compiled.spec.data if opened.loaded is not None else None
     parts = ("test", "validation", "train") if section is not None else ()

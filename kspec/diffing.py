@@ -7,12 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kspec import reads, revisions, sides
 from kspec.api import Loaded
-from kspec.diagnostics import KspecError, Note, Problem, Span, UsageError
+from kspec.diagnostics import KspecError, Note, Problem, Span, SpecError, UsageError
 from kspec.revisions import Revision, Snapshot
 from kspec.sides import Place
 from kspec.targets import Known, know, known
@@ -20,7 +21,7 @@ from kspec.targets import Known, know, known
 if TYPE_CHECKING:
     from kspec.api import Pathlike
     from kspec.comparison.difference import Difference
-    from kspec.comparison.sketch import Sketch
+    from kspec.comparison.sketch import Numbers, Sketch
 
 _NOT_STEPS = ("kspec", "inputs", "blocks", "layers", "outputs")
 """Sections that are compared as steps."""
@@ -36,12 +37,15 @@ def diff(
     sets_a: Sequence[str] = (),
     sets_b: Sequence[str] = (),
     trust: Sequence[str] = (),
+    batch_size: int | None = None,
+    length: int | None = None,
 ) -> Difference:
     """What changed from `a` to `b`: true where anything did.
 
     Each is a spec (a path, `REVISION:path`, or one that is loaded), a run folder or a .keras file. `a` may be a git
     revision, or two as `REV1..REV2`, of the spec `b`. Without `b` a spec is compared with its last commit, or with
-    itself under other values. `sets` are `path=value` for both, `sets_a` and `sets_b` for one.
+    itself under other values. `sets` are `path=value` for both, `sets_a` and `sets_b` for one. FLOPs of an example are
+    told where anything differs; training's memory too with a `batch_size`. `length` is the size of axes that are open.
 
     Raises SpecError, FileError, and UsageError for a revision or a file that there is not.
     """
@@ -53,13 +57,32 @@ def diff(
         one, other = (each if isinstance(each, Loaded) else sides.one(os.fspath(each)) for each in (a, b))
     else:
         one, other = sides.places(os.fspath(a), None if b is None else os.fspath(b), varied=bool(sets_a or sets_b))
-    return compare(
-        _sketch(one, (*sets, *sets_a), trust, sets_a), _sketch(other, (*sets, *sets_b), trust, sets_b)
-    )  # fmt: skip
+    before, was = _sketch(one, (*sets, *sets_a), trust, sets_a)
+    after, now = _sketch(other, (*sets, *sets_b), trust, sets_b)
+    found = compare(before, after)
+    if not found:
+        return found
+    numbers = [_measured(each, side.numbers, batch_size, length) for each, side in ((was, before), (now, after))]
+    return found._replace(a=found.a._replace(numbers=numbers[0]), b=found.b._replace(numbers=numbers[1]))
 
 
-def _sketch(side: Place | Loaded, sets: Sequence[str], trust: Sequence[str], own: Sequence[str]) -> Sketch:
-    """A side as data; nothing of its model is kept, and none of its modules."""
+def _measured(known: Known, numbers: Numbers, batch_size: int | None, length: int | None) -> Numbers:
+    """The numbers with what computing costs. What nobody asked for is left out where it cannot be told."""
+    try:
+        numbers = numbers._replace(flops=round(known.forward(1, length).flops))
+    except (SpecError, UsageError):  # open axes, or code of one's own that cannot be traced
+        if length is not None:
+            raise
+    if batch_size is None:
+        return numbers
+    memory = known.cost(batch_size, length).memory.total
+    return numbers._replace(train_memory=memory, train_batch=batch_size)
+
+
+def _sketch(
+    side: Place | Loaded, sets: Sequence[str], trust: Sequence[str], own: Sequence[str]
+) -> tuple[Sketch, Known]:
+    """A side as data, and its model; of its modules none is kept."""
     note = f" ({', '.join(own)})" if own else ""
     with _apart(trust):
         if isinstance(side, Loaded):
@@ -69,7 +92,7 @@ def _sketch(side: Place | Loaded, sets: Sequence[str], trust: Sequence[str], own
         return _of(know(side.path, sets=sets, trust=trust), f"{side.path}{note}", Path.cwd())
 
 
-def _of(found: Known, label: str, base: Path) -> Sketch:
+def _of(found: Known, label: str, base: Path) -> tuple[Sketch, Known]:
     from kspec.model.backend import deeply
     from kspec.model.sketch import Origin, sketch
     from kspec.spec.canonical import canonical
@@ -80,13 +103,16 @@ def _of(found: Known, label: str, base: Path) -> Sketch:
         data = canonical(compiled.spec, compiled.graph, base)
         sections = {key: value for key, value in data.items() if key not in _NOT_STEPS}
         origin = Origin(found.plan, compiled.graph, sections, base)
-    return deeply(lambda: sketch(found.model, label=label, name=found.name, origin=origin), len(found.plan.calls))
+    work = partial(sketch, found.model, label=label, name=found.name, origin=origin)
+    return deeply(work, len(found.plan.calls)), found
 
 
 # -- a revision ------------------------------------------------------------------------------------------------------
 
 
-def _of_revision(revision: Revision, path: str, sets: Sequence[str], trust: Sequence[str], note: str) -> Sketch:
+def _of_revision(
+    revision: Revision, path: str, sets: Sequence[str], trust: Sequence[str], note: str
+) -> tuple[Sketch, Known]:
     """A spec or a .keras file as it was, with the files that it was made of.
 
     What the revision itself trusts is not trusted: whoever wrote it is not the person who runs this.

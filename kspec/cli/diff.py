@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where the two differ.")
 @click.option("--set-a", "sets_a", multiple=True, metavar="PATH=VALUE", help="Set a value of A alone.")
 @click.option("--set-b", "sets_b", multiple=True, metavar="PATH=VALUE", help="Set a value of B alone.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), metavar="N", help="Compare training's memory too, with N examples."
+)
+@click.option(
+    "--length", type=click.IntRange(1), metavar="N", help="The size of axes that are open, for FLOPs and memory."
+)
 @options.spec_options
 def command(
     a: str,
@@ -37,6 +43,8 @@ def command(
     exit_code: bool,
     sets_a: tuple[str, ...],
     sets_b: tuple[str, ...],
+    batch_size: int | None,
+    length: int | None,
     sets: tuple[str, ...],
     trust: tuple[str, ...],
 ) -> int:
@@ -74,7 +82,7 @@ def command(
         broken = any(each.problems and not each.note.startswith("problems at ") for each in reviewed)
         return int(broken or (exit_code and bool(reviewed)))
     given = [_given(word, (*sets, *own), trust) for word, own in zip((a, *b), (sets_a, sets_b), strict=False)]
-    found = diff(*given, sets=sets, sets_a=sets_a, sets_b=sets_b, trust=trust)
+    found = diff(*given, sets=sets, sets_a=sets_a, sets_b=sets_b, trust=trust, batch_size=batch_size, length=length)
     click.echo(printed(format, found, colour=colour, width=width), nl=False)
     return int(exit_code and bool(found))
 

@@ -29,25 +29,14 @@ def spec_options(command: Command) -> Command:
     return command
 
 
-def size(text: str | None) -> int | None:
+def size(text: str | None, option: str = "--max-memory") -> int | None:
     """A size in bytes from ``64GiB``, ``500MB`` or a number.
 
     Raises click.BadParameter.
     """
-    if text is None:
-        return None
-    units = {
-        "KiB": 2**10,
-        "MiB": 2**20,
-        "GiB": 2**30,
-        "TiB": 2**40,
-        "KB": 10**3,
-        "MB": 10**6,
-        "GB": 10**9,
-        "TB": 10**12,
-    }
-    for unit, factor in {**units, "B": 1, "": 1}.items():
-        number = text.removesuffix(unit).strip()
-        if text.endswith(unit) and number.replace(".", "", 1).isdigit():
-            return int(float(number) * factor)
-    raise click.BadParameter(f"`{text}` is not a size; write 64GiB or 500MB", param_hint="--max-memory")
+    from kspec.spec import sizes
+
+    found = sizes.size(text) if text is not None else None
+    if text is not None and found is None:
+        raise click.BadParameter(f"`{text}` is not a size; write 64GiB or 500MB", param_hint=option)
+    return found

@@ -12,6 +12,7 @@ from kspec.diagnostics import Problem, UsageError
 
 if TYPE_CHECKING:
     from kspec.api import Loaded
+    from kspec.targets import Known
 
 STDIN = "<stdin>"
 """What standard input is called in messages."""
@@ -32,6 +33,18 @@ def load_spec(path: Path, sets: Sequence[str], trust: Sequence[str]) -> Loaded:
     if os.path.isfile(path / "spec.yaml"):
         raise UsageError(Problem("usage", f"`{path}` is a folder", help=f"its spec is `{path / 'spec.yaml'}`"))
     return api.load(path, sets=sets, trust=trust)
+
+
+def known_target(path: Path, sets: Sequence[str], trust: Sequence[str]) -> Known:
+    """The model of a spec (`-` is standard input), a run folder or a .keras file, with nothing allocated.
+
+    Raises SpecError, FileError, UsageError.
+    """
+    from kspec import targets
+
+    if str(path) == "-":
+        return targets.known(load_spec(path, sets, trust))
+    return targets.know(path, sets=sets, trust=trust)
 
 
 def standard_input() -> bytes:

@@ -93,7 +93,10 @@ class Numbers(NamedTuple):
     steps: int
     depth: int
     flops: int | None = None
+    """Of computing one example."""
     train_memory: int | None = None
+    """Bytes of a training step, with `train_batch` examples."""
+    train_batch: int | None = None
 
 
 class Sketch(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any
 from kspec import catalog
 from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
+from kspec.model.initial import values_put_off
 from kspec.spec.graph import Saved
 
 MAX_CONFIG = 64 * 2**20
@@ -144,7 +145,8 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
     keras = load_keras()
     own = _own_objects(config, frozenset(trust), modules, path)
     try:
-        return keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
+        with values_put_off():  # the file's own come next
+            return keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, AttributeError) as error:
         raise _wrong(path, f"Keras cannot load this model: {_first_line(error)}") from None
 

@@ -13,9 +13,11 @@ from kspec.model.archive import load_saved
 from kspec.model.backend import deeply, load_keras
 from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
+from kspec.model.initial import values_put_off
 from kspec.model.objects import custom, factory, faults, make
 from kspec.model.private import abstract_variables, operation_of, rename, tensor_name
 from kspec.model.signatures import remembered
+from kspec.model.weights import load_all
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.places import placing
@@ -49,7 +51,9 @@ def abstract(graph: Graph, spec: Spec) -> Abstract:
 def build(graph: Graph, spec: Spec) -> Any:
     """The keras.Model of a graph, its weights initialized as the same script in Keras would under the spec's seed.
 
-    Raises SpecError with a problem for every step that cannot be built.
+    Then those are loaded that the spec names files for.
+
+    Raises SpecError with a problem for every step that cannot be built, or where a file does not fit.
     """
     keras = load_keras()
 
@@ -57,10 +61,12 @@ def build(graph: Graph, spec: Spec) -> Any:
         if spec.seed is not None:
             keras.utils.set_random_seed(spec.seed)
         walk = Walk(with_weights=True)
-        with _policy(spec):
-            model = _model(graph, spec, walk, {})
-        if walk.problems:
-            raise SpecError(walk.problems)
+        with values_put_off(), remembered():
+            with _policy(spec):
+                model = _model(graph, spec, walk, {})
+            if walk.problems:
+                raise SpecError(walk.problems)
+            load_all(model, graph, spec.weights)
         return model
 
     return deeply(work, _calls(graph))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
-from kspec.diagnostics import Problem, SpecError
+from kspec.diagnostics import KspecError, Problem, Route, SpecError, UsageError
 from kspec.model.build import Abstract
 from kspec.model.memory import size_text
-from kspec.model.plan import Plan, bytes_of, flat
+from kspec.model.plan import Plan, bytes_of
+from kspec.model.planning import flat
 from kspec.spec.graph import Graph
-from kspec.spec.schema import Bound, Spec
+from kspec.spec.schema import Bound, Expect, Spec
 
 LARGEST = 2**50
 """Bytes beyond which a size is a slip, whatever the machine."""
@@ -39,31 +41,74 @@ def check_expectations(spec: Spec, built: Abstract, plan: Plan | None, graph: Gr
     expect = spec.expect
     if expect is None:
         return []
-    counts = (
-        {}
-        if plan is None
-        else {
-            "params": plan.params,
-            "trainable_params": plan.trainable,
-            "non_trainable_params": plan.non_trainable,
-        }
+    problems = _counts(expect, plan) + _costs(spec, expect, built, plan) if plan is not None else []
+    given = (
+        {name: (shape, dtype) for name, shape, dtype in plan.outputs} if plan is not None else _tensors(built, graph)
     )
-    problems = [
+    for name, wanted in expect.outputs.items():
+        shape, dtype = given.get(name, (wanted.shape, wanted.dtype))
+        route: Route = ("expect", "outputs", name)
+        if wanted.shape is not None and tuple(wanted.shape) != tuple(shape or ()):
+            message = f"`{name}` has shape {_shape(shape)}, and {_shape(wanted.shape)} is expected"
+            problems.append(Problem("expect", message, route))
+        if wanted.dtype not in (None, dtype):
+            message = f"`{name}` is {dtype}, and {wanted.dtype} is expected"
+            problems.append(Problem("expect", message, (*route, "dtype")))
+    return problems
+
+
+def _counts(expect: Expect, plan: Plan) -> list[Problem]:
+    counts = {
+        "params": plan.params,
+        "trainable_params": plan.trainable,
+        "non_trainable_params": plan.non_trainable,
+        "depth": plan.depth,
+    }
+    return [
         Problem("expect", f"`{key}` is {value:,}, and {_bound(bound)} is expected", ("expect", key))
         for key, value in counts.items()
         if (bound := getattr(expect, key)) is not None and not _holds(bound, value)
     ]
-    shapes = {name: shape for name, shape, _ in plan.outputs} if plan is not None else _output_shapes(built, graph)
-    for name, wanted in expect.outputs.items():
-        shape = shapes.get(name)
-        if shape is not None and tuple(wanted) != tuple(shape):
-            message = f"`{name}` has shape {_shape(shape)}, and {_shape(wanted)} is expected"
-            problems.append(Problem("expect", message, ("expect", "outputs", name)))
+
+
+def _costs(spec: Spec, expect: Expect, built: Abstract, plan: Plan) -> list[Problem]:
+    """What computing and training cost, where something is expected of it."""
+    problems: list[Problem] = []
+    for key, bound, cost in (("flops", expect.flops, _flops), ("train_memory", expect.train_memory, _memory)):
+        if bound is None:
+            continue
+        try:
+            value = cost(spec, expect, built.model, plan)
+        except KspecError as error:
+            help = "say how long they are: `length: 128` beside it" if isinstance(error, UsageError) else ""
+            problems += [replace(each, route=("expect", key), help=help or each.help) for each in error.problems]
+            continue
+        if not _holds(bound, value):
+            is_size = key == "train_memory"
+            text = size_text(value) if is_size else f"{value:,}"
+            message = f"`{key}` is {text}, and {_bound(bound, in_bytes=is_size)} is expected"
+            problems.append(Problem("expect", message, ("expect", key)))
     return problems
 
 
-def _output_shapes(built: Abstract, graph: Graph) -> dict[str, Any]:
-    """The shapes of outputs by name, of those that are known."""
+def _flops(spec: Spec, expect: Expect, model: Any, plan: Plan) -> int:
+    from kspec.model.cost.measure import measure_forward
+    from kspec.model.cost.value import Batch
+
+    return round(measure_forward(model, plan, Batch(1, expect.length))[0])
+
+
+def _memory(spec: Spec, expect: Expect, model: Any, plan: Plan) -> int:
+    from kspec.model.cost.measure import measure
+    from kspec.model.cost.value import Batch
+
+    assert expect.train_memory is not None
+    batch = Batch(expect.train_memory.batch_size, expect.length)
+    return measure(model, plan, spec.compile, batch).memory.total
+
+
+def _tensors(built: Abstract, graph: Graph) -> dict[str, tuple[Any, str]]:
+    """Shapes and dtypes of outputs by name, of those that are known."""
     found = {}
     for name, ref in zip(graph.output_names(), graph.output_refs(), strict=True):
         tensors = flat(built.tensors.get(ref.name, []))
@@ -72,7 +117,7 @@ def _output_shapes(built: Abstract, graph: Graph) -> dict[str, Any]:
         if ref.output is not None:
             tensors = tensors[ref.output : ref.output + 1]
         if len(tensors) == 1:
-            found[name] = tuple(tensors[0].shape)
+            found[name] = tuple(tensors[0].shape), str(tensors[0].dtype)
     return found
 
 
@@ -84,9 +129,14 @@ def _holds(bound: Bound, value: int) -> bool:
     return (bound.min is None or value >= bound.min) and (bound.max is None or value <= bound.max)
 
 
-def _bound(bound: Bound) -> str:
+def _bound(bound: Bound, *, in_bytes: bool = False) -> str:
+    def text(limit: int) -> str:
+        return size_text(limit) if in_bytes else f"{limit:,}"
+
     if bound.min == bound.max and bound.min is not None:
-        return f"{bound.min:,}"
+        return text(bound.min)
     return " and ".join(
-        f"{word} {limit:,}" for word, limit in (("at least", bound.min), ("at most", bound.max)) if limit is not None
+        f"{word} {text(limit)}"
+        for word, limit in (("at least", bound.min), ("at most", bound.max))
+        if limit is not None
     )

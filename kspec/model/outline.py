@@ -24,6 +24,8 @@ class Group(NamedTuple):
     route: Route = ()
     call: Call | None = None
     """The row of a model that is a step."""
+    rest: tuple[Group, ...] = ()
+    """The equal ones that are not shown."""
 
     def calls(self) -> Iterator[Call]:
         """Those inside, of the first of equal copies; models as one."""
@@ -91,15 +93,36 @@ def _repeat(key: Route, calls: Sequence[Call], depth: int) -> Group:
 def _folded(copies: Iterable[Group]) -> Iterator[Group]:
     for _, equal in groupby(copies, shape):
         first, *others = equal
-        yield first._replace(copies=1 + len(others))
+        yield first._replace(copies=1 + len(others), rest=tuple(others))
 
 
 def shape(item: Item) -> object:
     """What two items have in common that differ in nothing but their names."""
     if isinstance(item, Call):
         sizes = (item.params, item.trainable, item.frozen, item.weight_bytes)
-        return (item.operation, item.outputs, *sizes, item.shared, tuple(map(shape, item.inner)))
+        return (item.operation, item.outputs, item.arguments, *sizes, item.shared, tuple(map(shape, item.inner)))
     return (item.kind, item.of, item.copies, tuple(map(shape, item.items)))
+
+
+def twins(items: Iterable[Item]) -> Iterator[tuple[Call, Call]]:
+    """Each call of a copy that is folded away, with the one that is shown for it."""
+    for item in items:
+        if not isinstance(item, Call):
+            yield from twins(item.items)
+            for other in item.rest:
+                yield from zip(_every(other.items), _every(item.items), strict=True)
+
+
+def _every(items: Iterable[Item]) -> Iterator[Call]:
+    """The calls of all copies; models as one."""
+    for item in items:
+        if isinstance(item, Call):
+            yield item
+        elif item.call is not None:
+            yield item.call
+        else:
+            for each in (item, *item.rest):
+                yield from _every(each.items)
 
 
 def _model(call: Call) -> Group:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import FunctionType
 from typing import Any
 
 from kspec.model.backend import load_keras
+from kspec.model.draws import Draw
 
 _PENDING = "uninitialized_variables"
 
@@ -81,6 +85,180 @@ def trained_by_nature(layer: Any) -> list[Any]:
     """
     found = {id(weight): weight for each in layer._flatten_layers() for weight in each._trainable_variables}
     return list(found.values())
+
+
+Scope = Callable[[str, str, int], AbstractContextManager[Any]]
+Instead = Callable[[tuple[str, str, int], tuple[Any, ...], Any], Any]
+
+
+@contextmanager
+def scoped(model: Any, scope: Scope, instead: Instead | None = None) -> Iterator[None]:
+    """While a model runs, each call in it and in models inside runs within `scope(model, layer, which of its calls)`.
+
+    `instead` may give what a call gives, without running it, from what the call is given and its symbolic tensors; or
+    None.
+
+    Keras offers no hook around a call: a layer's own name scope does not tell its calls apart, and functions of
+    keras.ops have none.
+    """
+    found = {id(graph_of(each)): each for each in model._flatten_layers() if hasattr(graph_of(each), "_nodes_by_depth")}
+    graphs = [(graph_of(each), each.name) for each in found.values()]
+    try:
+        for graph, name in graphs:
+            graph.__dict__["_run_through_graph"] = _within(graph, name, scope, instead)
+        yield
+    finally:
+        for graph, _ in graphs:
+            graph.__dict__.pop("_run_through_graph", None)
+
+
+def _within(graph: Any, name: str, scope: Scope, instead: Instead | None) -> Callable[..., Any]:
+    original = graph._run_through_graph
+    order = [((name, operation.name, index), given) for operation, index, _, given in calls(graph)]
+
+    def run(inputs: Any, operation_fn: Callable[[Any], Any] = lambda operation: operation, call_fn: Any = None) -> Any:
+        places = iter(order)
+
+        def within(operation: Any) -> Callable[..., Any]:
+            (place, given), function = next(places), operation_fn(operation)
+
+            def call(*args: Any, **keywords: Any) -> Any:
+                made = instead(place, args, given) if instead is not None else None
+                if made is not None:
+                    return made
+                with scope(*place):
+                    return function(*args, **keywords)
+
+            return call
+
+        return original(inputs, operation_fn=within, call_fn=call_fn)
+
+    return run
+
+
+def prepare_training(model: Any, batch: Any) -> None:
+    """Make the variables of a compiled model's metrics, loss and optimizer, from the shapes of a batch.
+
+    Publicly only `fit` and `evaluate` do that, on data.
+    """
+    model._symbolic_build(data_batch=batch)
+    model.optimizer.build(model.trainable_variables)
+
+
+@contextmanager
+def without_updates(optimizer: Any) -> Iterator[None]:
+    """Training steps give gradients where the updated weights would be: the optimizer does nothing inside.
+
+    `Model.train_step` is public, and the gradients do not leave it.
+    """
+    optimizer.__dict__["stateless_apply"] = lambda state, gradients, weights: (gradients, state)
+    try:
+        yield
+    finally:
+        optimizer.__dict__.pop("stateless_apply", None)
+
+
+@contextmanager
+def variables_ask(first: Callable[[Any, Any, str], bool]) -> Iterator[None]:
+    """`first(variable, initializer, dtype)` is asked where a variable of this thread would get its initial value.
+
+    Where it answers True it has taken care of the value. Keras has no public place between a variable and its
+    initializer, which it calls as soon as it makes the variable: `Variable._initialize_with_initializer`. The dtype is
+    that of the value; `Variable.dtype` is what a layer of mixed precision sees while it computes.
+    """
+    _asked.first = first
+    with _lock:
+        _users.append(first)
+        load_keras().Variable._initialize_with_initializer = _initialize
+    try:
+        yield
+    finally:
+        _asked.first = None
+        with _lock:
+            _users.remove(first)
+            if not _users:
+                del load_keras().Variable._initialize_with_initializer  # what it inherits is Keras's own
+
+
+def is_asked() -> bool:
+    """Whether `variables_ask` is in force in this thread."""
+    return getattr(_asked, "first", None) is not None
+
+
+_asked = threading.local()
+_users: list[Any] = []
+_lock = threading.Lock()
+
+
+def _initialize(variable: Any, initializer: Any) -> None:
+    first = getattr(_asked, "first", None)
+    if first is None or not first(variable, initializer, variable._dtype):
+        super(load_keras().Variable, variable)._initialize_with_initializer(initializer)
+
+
+def put_off(variable: Any, value: Callable[..., Any]) -> bool:
+    """Leave a new variable without a value, `value(shape, dtype=…)` being called where it is read; whether that may be.
+
+    That is how Keras treats variables made in a `keras.StatelessScope`: `_value` is None, and `_initializer` is called
+    in its place. One that waits already (Keras forgets its `_initializer` right after) is given its value at once.
+    """
+    if variable._initializer is not None or variable._layout is not None:
+        return False
+    variable._initializer, variable._value = value, None
+    return True
+
+
+def is_put_off(variable: Any) -> bool:
+    """Whether a variable has no value yet."""
+    return variable._value is None
+
+
+def give(variable: Any, value: Any) -> Any:
+    """Give a variable its initial value; that value.
+
+    `Variable.assign` would do so publicly, but inside a `keras.StatelessScope`, where Keras looks at shapes, it keeps
+    the value for the scope alone.
+    """
+    if variable._value is None:
+        variable._initialize(variable._convert_to_tensor(value))
+    variable._initializer = None
+    return variable._value
+
+
+def asked_of(initializer: Any, shape: tuple[int, ...], dtype: str) -> Draw | None:
+    """The random numbers that one of Keras's own initializers asks for, without making them; None for any other.
+
+    Its method is called under another `random` than its module's, which only notes the call: so the formulas, of
+    fans and scales, stay Keras's. Publicly there is only the finished value.
+    """
+    method = _noting().get(type(initializer).__call__)
+    return method(initializer, shape, dtype=dtype) if method is not None else None
+
+
+@functools.cache
+def _noting() -> dict[Any, Callable[..., Any]]:
+    of = load_keras().initializers
+    methods = [each.__call__ for each in (of.RandomNormal, of.TruncatedNormal, of.RandomUniform, of.VarianceScaling)]
+    return {
+        each: FunctionType(each.__code__, {**each.__globals__, "random": _Note}, each.__name__, each.__defaults__)
+        for each in methods
+    }
+
+
+class _Note:
+    """Keras's random functions, with the signatures that they have, noting what they are asked for."""
+
+    @staticmethod
+    def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Draw:
+        return Draw("normal", tuple(shape), mean, stddev, dtype, seed)
+
+    @staticmethod
+    def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Draw:
+        return Draw("truncated_normal", tuple(shape), mean, stddev, dtype, seed)
+
+    @staticmethod
+    def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Draw:
+        return Draw("uniform", tuple(shape), minval, maxval, dtype, seed)
 
 
 def call_arguments(operation: Any, index: int) -> tuple[tuple[Any, ...], dict[str, Any]]:

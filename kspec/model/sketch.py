@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from kspec.comparison.sketch import Key, Numbers, Output, Sketch, Step, Weight, Wire
 from kspec.model.configuration import arguments_of, kind_of, policy_name, variable_names
-from kspec.model.plan import Call, Plan, plan_model
+from kspec.model.plan import Call, Plan
+from kspec.model.planning import plan_model
 from kspec.model.private import call_arguments, calls, graph_of, made_by
 from kspec.spec.graph import Graph, Layer, Saved
 from kspec.spec.objects import Object
@@ -35,19 +36,15 @@ def sketch(
     label: str,
     name: str,
     origin: Origin | None = None,
-    flops: int | None = None,
-    train_memory: int | None = None,
 ) -> Sketch:
-    """The model as data. `flops` (forward, one example) and `train_memory` (bytes) are kept where they are known."""
+    """The model as data."""
     own = plan_model(model)
     level = _Spec(origin.graph, origin.plan.calls, origin.base) if origin is not None else None
     steps = _steps(model, own.calls, level)
     count = sum(row.operation != "Input" for row in own.calls)
     frozen = sum(row.frozen for row in own.calls)
     other = own.params - own.trainable - frozen
-    numbers = Numbers(
-        own.params, own.trainable, frozen, other, own.weight_bytes, count, own.depth, flops, train_memory
-    )  # fmt: skip
+    numbers = Numbers(own.params, own.trainable, frozen, other, own.weight_bytes, count, own.depth)
     sections = origin.sections if origin is not None else None
     return Sketch(label, name, steps, tuple(_outputs(model, own)), numbers, sections)
 

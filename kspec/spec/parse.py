@@ -13,7 +13,20 @@ from kspec.diagnostics import Problem, Route, listing, nearest, proposed, sugges
 from kspec.spec import python
 from kspec.spec.expressions import UNREAD
 from kspec.spec.places import SECTIONS, Source
-from kspec.spec.schema import MAX_AXES, VERSION, Bound, Compile, Data, DataFile, Expect, Fit, Input, Spec
+from kspec.spec.schema import (
+    MAX_AXES,
+    VERSION,
+    Bound,
+    Compile,
+    Data,
+    DataFile,
+    Expect,
+    ExpectedOutput,
+    Fit,
+    Input,
+    MemoryBound,
+    Spec,
+)
 from kspec.spec.values import MAX_SIZE, instead, shown, spaced
 
 _OF_MODEL = frozenset({"layers", "outputs"})
@@ -127,6 +140,12 @@ _MEANT = {
     "model_type": ("a mapping", ""),
     "model_attributes_type": ("a mapping", ""),
 }
+_EXPECTED: dict[tuple[Route, int], tuple[str, str]] = {
+    (("expect", "outputs"), 3): ("a shape, or `{shape: …, dtype: …}`", "list"),
+    (("expect", "train_memory"), 2): ("a size in bytes such as `8GiB`, or bounds", ""),
+    (("expect", "train_memory"), 3): ("a size in bytes such as `8GiB`", ""),
+}
+"""What stands at these routes, by their beginning and their length."""
 _LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _SEVERAL = {
     ("outputs",): "a name, a list of names or a mapping from names to names",
@@ -164,7 +183,7 @@ def _problem(detail: Any, data: Any) -> Problem:
         parent = str(route[-2]) if len(route) > 1 else "a spec"
         return Problem("missing-key", f"{parent} needs `{name}`", route[:-1], f"add `{name}:`", "key")
     if kind in _MEANT:
-        words, type = _MEANT[kind]
+        words, type = _EXPECTED.get((route[:2], len(route)), _MEANT[kind]) if route[:1] == ("expect",) else _MEANT[kind]
         message = f"`{name}` is {words}, not {shown(value)}"
         if name == "layers" and isinstance(value, dict):
             return Problem("wrong-type", message, route, "begin each step with `- `", "key")
@@ -261,9 +280,15 @@ def _fields(route: Route) -> list[str]:
     """The keys that a mapping of the spec may have."""
     if not route:
         return [field.alias or name for name, field in Spec.model_fields.items()]
-    inner: dict[Any, type[BaseModel]] = {"data": DataFile, "expect": Bound, "inputs": Input}
+    inner: dict[Any, type[BaseModel]] = {"data": DataFile, "expect": _expectation(route), "inputs": Input}
     model = inner[route[0]] if len(route) > 1 else _SECTIONS[str(route[0])]
     return list(model.model_fields)
+
+
+def _expectation(route: Route) -> type[BaseModel]:
+    if len(route) > 2:
+        return ExpectedOutput
+    return MemoryBound if route[-1] == "train_memory" else Bound
 
 
 def _unknown_help(name: str, route: Route) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from kspec.spec.sizes import size
 from kspec.spec.values import MAX_SIZE
 
 VERSION = 1
@@ -140,13 +141,46 @@ def _bounds(value: Any) -> Any:
 _Bounds = Annotated[Bound | None, BeforeValidator(_bounds)]
 
 
+class MemoryBound(Bound):
+    """Bounds in bytes of what a training step takes, and the batch that it is of."""
+
+    batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 32
+
+
+def _sized(value: Any) -> Any:
+    """``8GiB`` as bytes, on its own or as a bound."""
+    if isinstance(value, dict):
+        return {key: _sized(item) if key in ("min", "max") else item for key, item in value.items()}
+    return found if isinstance(value, str) and (found := size(value)) is not None else value
+
+
+def _memory(value: Any) -> Any:
+    value = _sized(value)
+    return value if isinstance(value, dict) or value is None else {"min": value, "max": value}
+
+
+class ExpectedOutput(_Section):
+    """A shape with the batch axis, and a dtype; what is left out may be any."""
+
+    shape: list[Annotated[int, Field(ge=0)] | None] | None = None
+    dtype: str | None = None
+
+
+def _expected(value: Any) -> Any:
+    return {"shape": value} if isinstance(value, list) else value
+
+
 class Expect(_Section):
-    """What must hold of the built model: counts of parameters, and output shapes by output name."""
+    """What must hold of the built model: counts, costs, and shapes and dtypes by output name."""
 
     params: _Bounds = None
     trainable_params: _Bounds = None
     non_trainable_params: _Bounds = None
-    outputs: dict[str, list[Annotated[int, Field(ge=0)] | None]] = {}
+    depth: _Bounds = None
+    flops: _Bounds = None
+    train_memory: Annotated[MemoryBound | None, BeforeValidator(_memory)] = None
+    length: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    outputs: dict[str, Annotated[ExpectedOutput, BeforeValidator(_expected)]] = {}
 
 
 class Spec(_Section):

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
+from kspec.model.interface import Interface, interface_of
 from kspec.training.apply import evaluate, predict
 from kspec.training.data.check import check
 from kspec.training.data.match import Matched, held_out, match
 from kspec.training.data.opening import open_source
 from kspec.training.data.source import Field, Source
 from kspec.training.fit import History, Progress, fit
-from kspec.training.interface import Interface, interface_of
 from kspec.training.predictions import write_predictions
 from kspec.training.run import Run, begin, model_file, open_run
 from kspec.training.train import Prepared, prepare, train

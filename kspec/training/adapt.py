@@ -11,12 +11,12 @@ from typing import Any
 
 from kspec.diagnostics import FileError, Problem, SpecError
 from kspec.model.backend import load_keras
+from kspec.model.interface import Interface
 from kspec.model.private import calls
 from kspec.spec.graph import Graph
 from kspec.spec.objects import objects_in
 from kspec.spec.places import placing
 from kspec.training.data.match import Matched
-from kspec.training.interface import Interface
 
 _HELP = "give its statistics: `mean` and `variance`, or `bin_boundaries`"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import Problem, UsageError
+from kspec.model.interface import interface_of
 from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.match import Matched
 from kspec.training.fit import failing, targets
-from kspec.training.interface import interface_of
 from kspec.training.weights import sample_weights
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import KspecError, Problem, TrainingError
 from kspec.model.errors import cleaned
+from kspec.model.interface import Interface, interface_of
 from kspec.model.objects import make
 from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.check import check_steps, split_at
 from kspec.training.data.match import Matched
-from kspec.training.interface import Interface, interface_of
 from kspec.training.interrupts import Interrupts
 from kspec.training.watch import Progress, Row, Silent, Told, Watch, monotonic
 from kspec.training.weights import sample_weights, weights_by_class

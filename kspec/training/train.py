@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kspec.model.interface import interface_of
 from kspec.training.adapt import adapt
 from kspec.training.data.check import check
 from kspec.training.data.match import Matched, held_out, match
 from kspec.training.data.opening import open_source
 from kspec.training.fit import History, fit, split
-from kspec.training.interface import interface_of
 from kspec.training.run import Run
 from kspec.training.watch import Progress, Silent
 from kspec.training.weights import weights_by_class

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import Problem, SpecError, listing, suggestion
 from kspec.model.backend import load_keras
+from kspec.model.interface import Interface, Output
 from kspec.training.data.match import Matched
 from kspec.training.data.targets import classes_of
-from kspec.training.interface import Interface, Output
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import subprocess
 import sys
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from kspec.model import private
+from kspec.model.draws import Draw
 from tests.model import twins
 from tests.model.twins import keras
 
@@ -75,3 +78,65 @@ def test_a_plan_costs_the_next_model_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_variable_asks_before_it_gets_its_value() -> None:
+    """`_initialize_with_initializer` of the class that Keras makes variables of, and what a variable is before it."""
+    asked: list[Any] = []
+
+    def first(variable: Any, initializer: Any, dtype: str) -> bool:
+        asked.append((variable.shape, dtype, initializer, variable._initializer, variable._layout))
+        return private.put_off(variable, lambda shape, dtype: keras.ops.full(shape, len(asked), dtype))
+
+    with private.variables_ask(first):
+        made = keras.layers.Dense(2, use_bias=False)
+        made.build((None, 3))
+    [(shape, dtype, initializer, *others)] = asked
+    assert (shape, dtype, others) == ((3, 2), "float32", [None, None])
+    assert initializer is made.kernel_initializer
+    assert private.is_put_off(made.kernel)
+    assert made.kernel.value.tolist() == [[1, 1]] * 3  # Keras calls `_initializer` where `_value` is None
+    assert private.is_put_off(made.kernel)
+    private.give(made.kernel, keras.ops.zeros((3, 2)))
+    assert not private.is_put_off(made.kernel)
+    assert made.kernel.value.tolist() == [[0, 0]] * 3
+    with private.variables_ask(lambda variable, initializer, dtype: False):
+        assert keras.Variable(keras.initializers.Ones(), shape=(1,)).value.tolist() == [1]
+
+
+def test_a_variable_that_keras_puts_off_is_not_put_off_again() -> None:
+    answers = []
+
+    def first(variable: Any, initializer: Any, dtype: str) -> bool:
+        answers.append(private.put_off(variable, initializer))
+        return answers[-1]
+
+    with private.variables_ask(first), keras.StatelessScope():
+        made = keras.Variable(keras.initializers.Ones(), shape=(1,))
+    assert set(answers) == {False}  # of others too that waited
+    assert made.value.tolist() == [1]
+
+
+def test_what_keras_s_initializers_ask_for() -> None:
+    """Their formulas run under another `random`, whose functions have the signatures of Keras's own."""
+    of = keras.initializers
+    for name in ("normal", "truncated_normal", "uniform"):
+        theirs = inspect.signature(getattr(keras.src.backend.random, name)).parameters
+        ours = inspect.signature(getattr(private._Note, name)).parameters
+        assert [(each.name, each.default) for each in ours.values()] == [
+            (each.name, each.default) for each in theirs.values()
+        ]
+    for method in (each.__call__ for each in (of.RandomNormal, of.TruncatedNormal, of.RandomUniform)):
+        assert "random" in method.__code__.co_names
+        assert method.__closure__ is None
+    assert private.asked_of(of.RandomNormal(1.0, 2.0, seed=3), (4,), "float32") == Draw(
+        "normal", (4,), 1.0, 2.0, "float32", 3
+    )
+    limit = math.sqrt(3 / 4)
+    wanted = Draw("uniform", (2, 6), -limit, limit, "float32", 5)
+    assert private.asked_of(of.GlorotUniform(seed=5), (2, 6), "float32") == wanted
+    he = private.asked_of(of.HeNormal(seed=5), (2, 6), "float32")
+    assert he is not None
+    assert (he.kind, he.first) == ("truncated_normal", 0.0)
+    for other in (of.Orthogonal(seed=1), of.Zeros(), keras.ops.ones):
+        assert private.asked_of(other, (2, 2), "float32") is None

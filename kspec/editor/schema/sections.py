@@ -93,9 +93,12 @@ _MODELS: dict[str, type[BaseModel]] = {
     "file": models.DataFile,
     "data": models.Data,
     "bounds": models.Bound,
+    "memory bounds": models.MemoryBound,
+    "expected output": models.ExpectedOutput,
     "expect": models.Expect,
     "spec": models.Spec,
 }
+_SIZE = r"^[0-9][0-9_.]*\s*([KMGT]?i?B)?$|\$"
 _SHORT: dict[str, Schema] = {
     "input": {
         "pattern": plain.DOLLAR,
@@ -104,8 +107,11 @@ _SHORT: dict[str, Schema] = {
         "errorMessage": "a size, a shape without the batch axis, or keras.Input's arguments",
     },
     "bounds": {"pattern": r"^[0-9][0-9_.]*\s*[kKMGBT]?$|\$", "errorMessage": "a count, such as `5M`, or `{max: …}`"},
+    "memory bounds": {"pattern": _SIZE, "errorMessage": "a size, such as `8GiB`, or `{max: …, batch_size: …}`"},
+    "expected output": {"items": reference("axis"), "errorMessage": "a shape, or `{shape: …, dtype: …}`"},
     "file": {"errorMessage": "a file, or `{path: …, fields: {…}}`"},
 }
+_MEMORY = {"type": ["integer", "string", "null"], "pattern": _SIZE}
 _COUNT = {"type": ["integer", "string", "null"], "pattern": r"^[0-9][0-9_.]*\s*[kKMGBT]?$|\$"}
 _WORDS = {"type": ["string", "array"], **plain.items({"type": "string"})}
 _OWN: dict[str, dict[str, Schema]] = {
@@ -130,9 +136,15 @@ _OWN: dict[str, dict[str, Schema]] = {
     "file": {"fields": _TEXTS},
     "data": {name: reference("file") for name in ("train", "validation", "test")},
     "bounds": {"min": _COUNT, "max": _COUNT},
+    "memory bounds": {"min": _MEMORY, "max": _MEMORY},
+    "expected output": {"shape": _SHAPE, "dtype": plain.choice(DTYPES, ["str", "null"])},
     "expect": {
-        **{name: reference("bounds") for name in ("params", "trainable_params", "non_trainable_params")},
-        "outputs": {"type": ["object"], "additionalProperties": _SHAPE},
+        **{
+            name: reference("bounds")
+            for name in ("params", "trainable_params", "non_trainable_params", "depth", "flops")
+        },
+        "train_memory": reference("memory bounds"),
+        "outputs": {"type": ["object"], "additionalProperties": reference("expected output")},
     },
     "spec": {
         "kspec": {"const": models.VERSION},

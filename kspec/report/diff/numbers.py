@@ -40,7 +40,8 @@ def _costs(a: Numbers, b: Numbers) -> list[Figure]:
     if a.flops is not None and b.flops is not None:
         found.append(_figure("FLOPs", a.flops, b.flops))
     if a.train_memory is not None and b.train_memory is not None:
-        found.append(_figure("training memory", a.train_memory, b.train_memory, bytes=True))
+        name = f"training, batch of {b.train_batch:,}" if b.train_batch is not None else "training"
+        found.append(_figure(name, a.train_memory, b.train_memory, bytes=True))
     return found
 
 

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import FileError, Problem
+from kspec.model.interface import Interface, Output, Port
 from kspec.training.data.match import Matched
 from kspec.training.data.targets import check_targets
 from kspec.training.data.tokens import check_tokens
 from kspec.training.data.values import Extent, extent, first, is_whole
-from kspec.training.interface import Interface, Output, Port
 
 if TYPE_CHECKING:
     from kspec.spec.schema import Fit

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kspec.diagnostics import FileError, Note, Problem, listing, suggestion
+from kspec.model.interface import Interface, Port, Shape
 from kspec.model.memory import memory_bound, size_text
 from kspec.training.data.npz import refuse_dtype
 from kspec.training.data.source import Field, Source
-from kspec.training.interface import Interface, Port, Shape
 
 if TYPE_CHECKING:
     import numpy as np

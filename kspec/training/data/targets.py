@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kspec.diagnostics import Problem
+from kspec.model.interface import Loss, LossKind, Output, Shape
 from kspec.training.data.match import Matched, agrees
 from kspec.training.data.values import Extent, Place, first, is_whole
-from kspec.training.interface import Loss, LossKind, Output, Shape
 
 if TYPE_CHECKING:
     import numpy as np

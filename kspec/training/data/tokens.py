@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import Problem
 from kspec.model.backend import load_keras
+from kspec.model.interface import Interface
 from kspec.model.private import calls
 from kspec.training.data.match import Matched
 from kspec.training.data.values import Extent, extent, first
-from kspec.training.interface import Interface
 
 
 class _Reading(NamedTuple):
