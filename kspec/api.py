@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kspec.model.plan import Plan
+    from kspec.report.plot.write import Direction
     from kspec.spec.compiled import Compiled
     from kspec.spec.origins import Origin
     from kspec.training.run import Run
@@ -107,6 +108,20 @@ class Loaded:
                 raise SpecError(problems)
             check_size(found)
             return built.model, found
+
+    def plot(
+        self, path: Pathlike, *, depth: int | None = None, unfold: bool = False, direction: Direction = "TB"
+    ) -> None:
+        """Draw the model: the ending of `path` is the format, ``.svg``, ``.png``, ``.dot``, ``.mmd`` or ``.html``.
+
+        `depth` levels of blocks are unfolded, by default as many as stay readable; with `unfold` every copy of what
+        repeats is shown. `direction` is ``TB``, from top to bottom, ``LR``, ``BT`` or ``RL``.
+        Raises SpecError, UsageError, FileError.
+        """
+        from kspec.drawing import check, draw
+
+        check(path)
+        draw(self.plan(), path, source=self.compiled.source, depth=depth, unfold=unfold, direction=direction)
 
     def partial_plan(self) -> Plan | None:
         """The plan of what can be built of a spec in which something is wrong; None where nothing can."""

@@ -16,6 +16,7 @@ COMMANDS = {
     "show": ("kspec.cli.show", "Print the canonical spec, or any stage on the way to the model."),
     "summary": ("kspec.cli.summary", "Print layers, shapes and parameters, without building weights."),
     "cost": ("kspec.cli.cost", "Tell what computing and training cost: FLOPs, memory, time, price."),
+    "plot": ("kspec.cli.plot", "Draw the model: SVG, PNG, DOT, Mermaid, or a page to explore."),
     "diff": ("kspec.cli.diff", "Print what changed between two models, or two revisions of one."),
     "build": ("kspec.cli.build", "Build the Keras model and save it."),
     "fit": ("kspec.cli.fit", "Train on data, in a run folder."),

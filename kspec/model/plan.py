@@ -40,6 +40,8 @@ class Call(NamedTuple):
     """The layer's name in Keras, and which of its calls this is, from 0."""
     arguments: str = ""
     """What the spec says of the layer and of the call: two calls with the same are alike."""
+    ends: tuple[tuple[str, int], ...] = ()
+    """Of a model that is a step, where each of its outputs comes from: a call inside, and which of its outputs."""
 
     @property
     def other(self) -> int:
@@ -59,6 +61,8 @@ class Plan(NamedTuple):
     """Name, shape and dtype of each output."""
     depth: int = 0
     """How many layers stand one after another on the longest way, as https://keras.io/api/applications counts them."""
+    ends: tuple[tuple[str, int], ...] = ()
+    """Where each output comes from: a call, and which of its outputs."""
 
     @property
     def non_trainable(self) -> int:

@@ -40,6 +40,7 @@ def plan_model(model: Any) -> Plan:
 
 
 def _whole(model: Any, rows: tuple[Call, ...], outputs: Iterable[tuple[str, Any]]) -> Plan:
+    outputs = list(outputs)
     named = tuple((name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in outputs)
     size = weight_bytes(model.weights)
     return Plan(
@@ -50,7 +51,15 @@ def _whole(model: Any, rows: tuple[Call, ...], outputs: Iterable[tuple[str, Any]
         size,
         named,
         max(_depths(rows), default=0),
+        _ends(rows, (tensor for _, tensor in outputs)),
     )
+
+
+def _ends(rows: Iterable[Call], outputs: Iterable[Any]) -> tuple[tuple[str, int], ...]:
+    """Which of the rows made each of a model's outputs, and as which of its own."""
+    names = {row.key: row.name for row in rows}
+    made = [made_by(tensor) for tensor in outputs if rows]
+    return tuple((names.get((operation.name, at), operation.name), place) for operation, at, place in made)
 
 
 def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any]) -> tuple[Call, ...]:
@@ -60,10 +69,10 @@ def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any
     rows = [_input(given.name, tensors.get(given.name), given.route) for given in graph.inputs]
     for node in graph.nodes:
         operation = graph.layers[node.layer].operation
+        layer = layers.get(node.layer)
+        inner = _inner(layer, operation if isinstance(operation, Graph) else None, node.uses)
         rows.append(
-            _call(
-                node.name, _operation(operation), layers.get(node.layer), tensors.get(node.name), node.layer in seen
-            )._replace(
+            _call(node.name, _operation(operation), layer, tensors.get(node.name), node.layer in seen)._replace(
                 sources=tuple(dict.fromkeys(ref.name for ref in refs(node))),
                 wires=tuple((ref.name, ref.output if isinstance(ref.output, int) else 0) for ref in refs(node)),
                 route=node.route,
@@ -71,7 +80,8 @@ def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any
                 layer=node.layer,
                 key=places.key(node.name),
                 arguments=_arguments(graph.layers[node.layer], node),
-                inner=_inner(layers.get(node.layer), operation if isinstance(operation, Graph) else None, node.uses),
+                inner=inner,
+                ends=_ends(inner, flat(getattr(layer, "outputs", None) or [])),
             )
         )
         seen.add(node.layer)
@@ -142,14 +152,15 @@ def _of_model(model: Any) -> tuple[Call, ...]:
         name = f"{operation.name} ({before + 1})" if before else operation.name
         names[id(operation), index] = name
         wires = tuple((names.get((id(made), at), made.name), place) for made, at, place in map(made_by, taken))
-        title = operation_name(operation)
+        title, inner = operation_name(operation), _inner(operation)
         rows.append(
             _call(name, title, operation, given, before > 0)._replace(
                 sources=tuple(dict.fromkeys(source for source, _ in wires)),
                 wires=wires,
                 layer=operation.name,
                 key=(operation.name, index),
-                inner=_inner(operation),
+                inner=inner,
+                ends=_ends(inner, flat(getattr(operation, "outputs", None) or [])),
             )
         )
         seen[id(operation)] += 1

@@ -33,3 +33,22 @@ def test_a_spec_is_what_was_saved_of_it(path: Path, tmp_path: Path) -> None:
     assert not found, told(found)
     assert found.weights.complete
     assert found.a.numbers == found.b.numbers
+
+
+def test_costs_are_told_where_anything_differs() -> None:
+    """The numbers of `kspec cost`; of axes that are open where their size is given."""
+    from kspec.targets import know
+
+    path, more = SPECS / "digits_mlp.yaml", ["layers.1.Dense.units=64"]
+    found = kspec.diff(path, path, sets_b=more, batch_size=16)
+    for side, sets in ((found.a, ()), (found.b, more)):
+        known = know(path, sets=sets)
+        assert side.numbers.flops == known.forward(1).flops
+        assert side.numbers.train_memory == known.cost(16).memory.total
+        assert side.numbers.train_batch == 16
+    text = "kspec: 1\ninputs: {x: [null, 4]}\nlayers: [{Dense: 4}]"
+    one, other = kspec.loads(text), kspec.loads(text.replace("Dense: 4", "Dense: 8"))
+    assert kspec.diff(one, other).b.numbers.flops is None
+    flops = kspec.diff(one, other, length=10).b.numbers.flops
+    assert flops is not None
+    assert flops >= 2 * 10 * 4 * 8

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import subprocess
 import sys
 from typing import Any
 
+import jax
+import numpy as np
 import pytest
 
 from kspec.model import private
@@ -140,3 +143,75 @@ def test_what_keras_s_initializers_ask_for() -> None:
     assert (he.kind, he.first) == ("truncated_normal", 0.0)
     for other in (of.Orthogonal(seed=1), of.Zeros(), keras.ops.ones):
         assert private.asked_of(other, (2, 2), "float32") is None
+
+
+def test_made_by_and_graph_of() -> None:
+    x = keras.Input((4,))
+    layer = keras.layers.Dense(3, name="dense")
+    first, second = layer(x), layer(x)
+    assert [(made.name, index, place) for made, index, place in map(private.made_by, (first, second))] == [
+        ("dense", 0, 0),
+        ("dense", 1, 0),
+    ]
+    model = keras.Model(x, first)
+    assert private.graph_of(model) is model
+    assert private.graph_of(keras.Sequential([x, layer])).inputs
+
+
+def test_trained_by_nature() -> None:
+    layer = keras.layers.BatchNormalization()
+    layer.build((None, 4))
+    layer.trainable = False
+    assert [weight.name for weight in private.trained_by_nature(layer)] == ["gamma", "beta"]
+    assert layer.trainable_weights == []
+
+
+def test_scoped() -> None:
+    """Every call of a model, and of a model in it, runs within its scope; `instead` may answer for one."""
+    x = keras.Input((4,), name="x")
+    shared = keras.layers.Dense(4, name="shared")
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.ReLU(name="relu")], name="inner")
+    model = keras.Model(x, keras.ops.add(inner(shared(shared(x))), 1.0), name="model")
+    seen: list[tuple[str, str]] = []
+
+    def scope(owner: str, layer: str, index: int) -> contextlib.AbstractContextManager[None]:
+        seen.append((owner, layer))
+        return contextlib.nullcontext()
+
+    value = np.ones((2, 4), "float32")
+    plain = model(value)
+    with private.scoped(model, scope):
+        assert np.array_equal(model(value), plain)
+    operation = model.operations[-1].name
+    assert seen == [
+        *[("model", "shared")] * 2,
+        ("model", "inner"),
+        ("inner", "relu"),
+        ("model", operation),
+    ]
+    with private.scoped(model, scope, lambda call, args, given: args[0] * 0 if call[1] == operation else None):
+        assert not np.any(model(value))
+    seen.clear()
+    model(value)
+    assert seen == []
+
+
+def test_training_is_prepared_from_shapes_and_gives_gradients() -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Dense(3)(x))
+    model.compile("adam", "mse", metrics=["mae"])
+    batch = (jax.ShapeDtypeStruct((2, 4), "float32"), jax.ShapeDtypeStruct((2, 3), "float32"))
+    with private.abstract_variables():
+        private.prepare_training(model, batch)
+        assert len(model.optimizer.variables) == 2 + 2 * 2
+        lists = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        assert len(lists[3]) == 2 * 2
+        state = tuple([jax.ShapeDtypeStruct(each.shape, each.dtype) for each in of] for of in lists)
+        with private.without_updates(model.optimizer):
+            alone = len(jax.make_jaxpr(model.train_step)(state, batch).eqns)
+        assert alone < len(jax.make_jaxpr(model.train_step)(state, batch).eqns)
