@@ -13,7 +13,7 @@ from typing import Any
 from kspec import catalog
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
 from kspec.spec.objects import Object
-from kspec.spec.schema import Bound, Data, Spec
+from kspec.spec.schema import Bound, Data, ExpectedOutput, Spec
 from kspec.spec.stepform import BESIDE, WORDS
 
 _SECTIONS = ("compile", "fit", "data", "expect")
@@ -141,7 +141,18 @@ def _section(value: Any) -> dict[str, Any]:
     kept = {name: item for name, item in given.items() if item != defaults[name] and item not in ((), {})}
     if "optimizer" in kept:
         kept["optimizer"] = _spelled("optimizers", kept["optimizer"])
-    return {name: _bound(item) if isinstance(item, Bound) else plain(item) for name, item in kept.items()}
+    return {name: _data(item) for name, item in kept.items()}
+
+
+def _data(value: Any) -> Any:
+    """A section's value as it is written."""
+    if isinstance(value, Bound):
+        return _bound(value)
+    if isinstance(value, ExpectedOutput):
+        return value.shape if value.dtype is None else value.model_dump(exclude_none=True)
+    if isinstance(value, dict) and any(isinstance(item, ExpectedOutput) for item in value.values()):
+        return {name: _data(item) for name, item in value.items()}
+    return plain(value)
 
 
 def _bound(bound: Bound) -> Any:
