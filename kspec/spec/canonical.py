@@ -13,7 +13,7 @@ from typing import Any
 from kspec import catalog
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
 from kspec.spec.objects import Object
-from kspec.spec.schema import Bound, Data, ExpectedOutput, Spec
+from kspec.spec.schema import Bound, Data, ExpectedOutput, MemoryBound, Spec
 from kspec.spec.stepform import BESIDE, WORDS
 
 _SECTIONS = ("compile", "fit", "data", "expect")
@@ -156,9 +156,13 @@ def _data(value: Any) -> Any:
 
 
 def _bound(bound: Bound) -> Any:
-    if bound.min == bound.max:
+    batch = {"batch_size": bound.batch_size} if isinstance(bound, MemoryBound) and bound.batch_size != _BATCH else {}
+    if bound.min == bound.max and not batch:
         return bound.min
-    return {name: limit for name, limit in (("min", bound.min), ("max", bound.max)) if limit is not None}
+    return {name: limit for name, limit in (("min", bound.min), ("max", bound.max)) if limit is not None} | batch
+
+
+_BATCH = MemoryBound.model_fields["batch_size"].default
 
 
 def plain(value: Any) -> Any:

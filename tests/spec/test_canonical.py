@@ -28,3 +28,5 @@ def test_what_is_expected_of_outputs() -> None:
     assert expected["outputs"] == {"a": [None, 3], "b": {"shape": [None, 2], "dtype": "float32"}}
     assert expected["train_memory"] == 8 * 2**30
     assert api.loads(text).show() == text
+    text = api.loads(EXPECTING, sets=["expect.train_memory={max: 1GiB, batch_size: 64}"]).show()
+    assert yaml.safe_load(text)["expect"]["train_memory"] == {"max": 2**30, "batch_size": 64}
