@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kspec.api import Loaded, Result, evaluate, load, loads, predict
+    from kspec.comparison.difference import Difference
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
+    from kspec.diffing import diff
 
     __version__: str
 
 __all__ = [
+    "Difference",
     "FileError",
     "KspecError",
     "Loaded",
@@ -31,6 +34,7 @@ __all__ = [
     "TrainingError",
     "UsageError",
     "__version__",
+    "diff",
     "evaluate",
     "load",
     "loads",
@@ -46,7 +50,7 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         from importlib import import_module
 
-        for module in ("kspec.diagnostics", "kspec.api"):
+        for module in ("kspec.diagnostics", "kspec.api", "kspec.diffing", "kspec.comparison.difference"):
             if hasattr(found := import_module(module), name):
                 return getattr(found, name)
     raise AttributeError(f"module 'kspec' has no attribute '{name}'")

@@ -18,6 +18,7 @@ COMMANDS = {
     "cost": ("kspec.cli.cost", "Tell what computing and training cost: FLOPs, memory, time, price."),
     "plot": ("kspec.cli.plot", "Draw the model: SVG, PNG, DOT, Mermaid, or a page to explore."),
     "slice": ("kspec.cli.slice", "Cut a part out of a model, as a spec of its own."),
+    "diff": ("kspec.cli.diff", "Print what changed between two models, or two revisions of one."),
     "build": ("kspec.cli.build", "Build the Keras model and save it."),
     "fit": ("kspec.cli.fit", "Train on data, in a run folder."),
     "evaluate": ("kspec.cli.evaluate", "Measure a trained model on data."),

@@ -265,3 +265,12 @@ class _Note:
     @staticmethod
     def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Draw:
         return Draw("uniform", tuple(shape), minval, maxval, dtype, seed)
+
+
+def call_arguments(operation: Any, index: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What one of an operation's calls was given: symbolic tensors and constants, by place and by name.
+
+    Publicly a model's configuration has them, deep in a form that is made for saving.
+    """
+    arguments = operation._inbound_nodes[index].arguments
+    return tuple(arguments.args), dict(arguments.kwargs)

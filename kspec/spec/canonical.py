@@ -141,20 +141,24 @@ def _section(value: Any) -> dict[str, Any]:
     kept = {name: item for name, item in given.items() if item != defaults[name] and item not in ((), {})}
     if "optimizer" in kept:
         kept["optimizer"] = _spelled("optimizers", kept["optimizer"])
-    return {name: _bound(item) if isinstance(item, Bound) else plain(item) for name, item in kept.items()}
+    return {name: _data(item) for name, item in kept.items()}
+
+
+def _data(value: Any) -> Any:
+    """A section's value as it is written."""
+    if isinstance(value, Bound):
+        return _bound(value)
+    if isinstance(value, ExpectedOutput):
+        return value.shape if value.dtype is None else value.model_dump(exclude_none=True)
+    if isinstance(value, dict) and any(isinstance(item, ExpectedOutput) for item in value.values()):
+        return {name: _data(item) for name, item in value.items()}
+    return plain(value)
 
 
 def _bound(bound: Bound) -> Any:
-    if bound.min == bound.max and type(bound) is Bound:
-        return bound.min
-    given = {name: getattr(bound, name) for name in type(bound).model_fields}
-    return {name: limit for name, limit in given.items() if limit is not None}
-
-
-def _output(output: ExpectedOutput) -> Any:
-    if output.dtype is None:
-        return output.shape
-    return {"shape": output.shape, "dtype": output.dtype} if output.shape is not None else {"dtype": output.dtype}
+    fields = type(bound).model_fields
+    given = {name: getattr(bound, name) for name in fields if getattr(bound, name) != fields[name].default}
+    return bound.min if set(given) == {"min", "max"} and bound.min == bound.max else given
 
 
 def plain(value: Any) -> Any:
@@ -168,7 +172,7 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    return _output(value) if isinstance(value, ExpectedOutput) else value
+    return value
 
 
 def arguments(value: Object) -> dict[str, Any]:

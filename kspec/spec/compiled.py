@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kspec.diagnostics import FileError, Problem, Route, SpecError, UsageError
+from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec import attach, custom
 from kspec.spec.expand import expand
 from kspec.spec.expressions import OTHERS, UNREAD, WRONG, NoValue

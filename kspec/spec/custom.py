@@ -105,6 +105,7 @@ def _find(module: str, folders: list[Path]) -> Path | None:
     parts = module.split(".")
     for folder in folders:
         for candidate in (folder.joinpath(*parts).with_suffix(".py"), folder.joinpath(*parts, "__init__.py")):
+            reads.note(candidate)
             if candidate.is_file():
                 return candidate
     return None

@@ -46,6 +46,14 @@ def _under(folder: Path) -> Iterator[Path]:
 
 def _has_key(path: Path) -> bool:
     try:
-        return re.search(rb"(?m)^(\xef\xbb\xbf)?[\"']?kspec[\"']?[ \t]*:", contents(path, 65_536)) is not None
+        return is_spec(contents(path, _BEGINNING))
     except OSError:
         return False
+
+
+_BEGINNING = 65_536
+
+
+def is_spec(data: bytes) -> bool:
+    """Whether a file that begins so has a `kspec:` key."""
+    return re.search(rb"(?m)^(\xef\xbb\xbf)?[\"']?kspec[\"']?[ \t]*:", data[:_BEGINNING]) is not None

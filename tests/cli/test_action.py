@@ -34,7 +34,7 @@ def test_inputs_and_outputs_are_declared_and_used() -> None:
     text = (ROOT / "action.yml").read_text(encoding="utf-8")
     assert set(re.findall(r"\binputs\.([\w-]+)", text)) == set(ACTION["inputs"])
     assert all(each["description"] and isinstance(each["default"], str) for each in ACTION["inputs"].values())
-    assert set(re.findall(r"steps\.check\.outputs\.(\w+)", text)) == set(ACTION["outputs"])
+    assert set(re.findall(r"steps\.(?:check|diff)\.outputs\.(\w+)", text)) == set(ACTION["outputs"])
 
 
 def test_scripts_take_inputs_by_their_environment_only() -> None:
@@ -78,6 +78,8 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("RUNNER_TEMP", str(tmp_path / "temp"))
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/models")
     monkeypatch.chdir(tmp_path / "repository")
     return tmp_path
 
@@ -87,6 +89,8 @@ def _step(name: str, **known: str) -> subprocess.CompletedProcess[str]:
     values: dict[str, Any] = {f"inputs.{key}": each["default"] for key, each in ACTION["inputs"].items()}
     values |= {f"inputs.{key.replace('_', '-')}": value for key, value in known.items()}
     values |= {"github.action_path": str(ROOT), "steps.check.outputs.status": known.get("status", "")}
+    values |= {"github.event.pull_request.base.sha": known.get("base", ""), "github.event.pull_request.number": "7"}
+    values |= {"steps.diff.outputs.diff": known.get("diff_file", "")}
     step = STEPS[name]
     env = {key: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], text) for key, text in step["env"].items()}
     Path("../script.sh").write_text(step["run"], encoding="utf-8")
@@ -158,3 +162,81 @@ def test_kspec_is_installed_from_the_action_or_by_version(runner: Path) -> None:
     assert done.stdout.splitlines() == ["-P", "-m", "pip", "install", "--quiet", str(ROOT)]
     done = _step("Install kspec", version="0.1.0 --pre")
     assert done.stdout.splitlines()[-1] == "kspec==0.1.0 --pre"
+
+
+def _commit(message: str) -> str:
+    """Commit everything in the current folder; the commit."""
+    nobody = ["-c", "user.name=n", "-c", "user.email=n@n", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "add", "."], check=True)
+    subprocess.run(["git", *nobody, "commit", "--quiet", "-m", message], check=True)
+    return subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_what_a_pull_request_changes_is_in_the_summary(runner: Path) -> None:
+    """From a checkout with one commit, as GitHub makes it: the other one is fetched."""
+    Path("models").mkdir()
+    Path("models/my spec.yaml").write_text(RIGHT, encoding="utf-8")
+    Path("models/same.yaml").write_text(RIGHT, encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    base = _commit("one")
+    Path("models/my spec.yaml").write_text(RIGHT.replace("3", "4"), encoding="utf-8")
+    _commit("two")
+    address = Path().resolve().as_uri()
+    subprocess.run(["git", "config", "uploadpack.allowAnySHA1InWant", "true"], check=True)
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", address, "../shallow"], check=True)
+    os.chdir("../shallow")
+    done = _step("Compare specs", base=base, paths="models\n")
+    assert done.returncode == 0, done.stderr
+    outputs = _outputs(runner)
+    assert outputs == {"diff": str(runner / "temp" / "kspec-diff.md")}
+    text = Path(outputs["diff"]).read_text(encoding="utf-8")
+    assert text == (runner / "summary").read_text(encoding="utf-8")
+    assert f"### `{base[:10]}:models/my spec.yaml` → `models/my spec.yaml`" in text
+    assert "! Dense dense: units 3 → 4" in text
+    assert "same.yaml" not in text
+
+
+def test_a_broken_spec_fails_the_check_and_not_the_comparison(runner: Path) -> None:
+    Path("spec.yaml").write_text(RIGHT, encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    base = _commit("one")
+    Path("spec.yaml").write_text(WRONG, encoding="utf-8")
+    assert _step("Compare specs", base=base).returncode == 0
+    assert "problems as it is now" in (runner / "summary").read_text(encoding="utf-8")
+    done = _step("Compare specs", base=base, diff_args="--what")
+    assert done.returncode == 0
+    assert "::warning::kspec could not compare the specs: exit status 2" in done.stdout
+
+
+GH = """#!/bin/sh
+printf '%s\\n' "$*" >> "$RUNNER_TEMP/calls"
+case "$*" in
+  *--paginate*) cat "$RUNNER_TEMP/old" 2> /dev/null || true ;;
+  *) test ! -e "$RUNNER_TEMP/refused" ;;
+esac
+"""
+
+
+def test_one_comment_is_kept_up_to_date(runner: Path) -> None:
+    gh = runner / "bin" / "gh"
+    gh.write_text(GH, encoding="utf-8")
+    gh.chmod(0o755)
+    calls, diff = runner / "temp" / "calls", runner / "temp" / "diff.md"
+    body = runner / "temp" / "kspec-comment.md"
+
+    def commented(text: str) -> list[str]:
+        diff.write_text(text, encoding="utf-8")
+        calls.unlink(missing_ok=True)
+        done = _step("Comment on the pull request", diff_file=str(diff))
+        assert done.returncode == 0, done.stderr
+        return [done.stdout, *calls.read_text(encoding="utf-8").splitlines()[1:]]
+
+    to = "repos/owner/models/issues"
+    assert commented("### what changed\n") == ["", f"api --silent --method POST {to}/7/comments -F body=@{body}"]
+    assert body.read_text(encoding="utf-8") == "<!-- kspec diff -->\n### what changed\n"
+    assert commented("no spec differs from `abc`\n") == [""]
+    (runner / "temp" / "old").write_text("41\n42\n", encoding="utf-8")
+    expected = f"api --silent --method PATCH {to}/comments/41 -F body=@{body}"
+    assert commented("no spec differs from `abc`\n") == ["", expected]
+    (runner / "temp" / "refused").touch()
+    assert commented("### more\n")[0].startswith("::notice::The comment could not be written")

@@ -168,6 +168,13 @@ def training_nan() -> list[str]:
     return fit()
 
 
+def revision() -> list[str]:
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], check=True)
+    nobody = ["-c", "user.name=n", "-c", "user.email=n@n", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *nobody, "commit", "--quiet", "--allow-empty", "-m", "one"], check=True)
+    return ["diff", "mian", "small.yaml"]
+
+
 def usage() -> list[str]:
     return ["show", "small.yaml", "--stage", "grpah"]
 
@@ -200,6 +207,7 @@ CASES: dict[str, Callable[[], list[str]]] = {
     "no-validation": no_validation,
     "no-example": no_example,
     "output-format": output_format,
+    "revision": revision,
     "run-exists": run_exists,
     "run-format": run_format,
     "training-failed": lambda: failing("ValueError('no such weather')"),

@@ -59,7 +59,21 @@ def project(in_tmp: Path) -> Path:
 def test_help_and_version() -> None:
     outcome = run_kspec("--help")
     assert outcome.status == 0
-    for command in ("check", "show", "summary", "slice", "build", "fit", "evaluate", "predict", "init", "explain"):
+    for command in (
+        "check",
+        "show",
+        "summary",
+        "cost",
+        "plot",
+        "slice",
+        "diff",
+        "build",
+        "fit",
+        "evaluate",
+        "predict",
+        "init",
+        "explain",
+    ):
         assert f"\n  {command} " in outcome.out
         assert run_kspec(command, "--help").status == 0
     assert "kspec 0." in run_kspec("--version").out

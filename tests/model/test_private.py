@@ -47,6 +47,15 @@ def test_calls(wrap: bool) -> None:
         assert [name for name, _ in found[:2]] == ["shared", "shared"]
 
 
+def test_call_arguments() -> None:
+    x = keras.Input((3, 4), name="x")
+    layer = keras.layers.MultiHeadAttention(1, 2)
+    layer(x, value=x, use_causal_mask=True)
+    args, named = private.call_arguments(layer, 0)
+    assert args == (x,)
+    assert named == {"value": x, "use_causal_mask": True}
+
+
 def test_abstract_variables_never_get_values() -> None:
     """Keras's own list of variables that wait for values, by the name that `private` knows it under."""
     from keras.src.backend.common import global_state

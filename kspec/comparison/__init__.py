@@ -1,0 +1,1 @@
+"""What changed between two models: plain values in, one plain value out. Nothing here imports Keras."""
