@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from kspec.comparison.difference import Difference
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
     from kspec.diffing import diff
+    from kspec.targets import Known, know
 
     __version__: str
 
 __all__ = [
     "Difference",
     "FileError",
+    "Known",
     "KspecError",
     "Loaded",
     "Note",
@@ -36,10 +38,14 @@ __all__ = [
     "__version__",
     "diff",
     "evaluate",
+    "know",
     "load",
     "loads",
     "predict",
 ]
+
+
+_ROOMS = ("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.comparison.difference")
 
 
 def __getattr__(name: str) -> Any:
@@ -50,7 +56,7 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         from importlib import import_module
 
-        for module in ("kspec.diagnostics", "kspec.api", "kspec.diffing", "kspec.comparison.difference"):
+        for module in _ROOMS:
             if hasattr(found := import_module(module), name):
                 return getattr(found, name)
     raise AttributeError(f"module 'kspec' has no attribute '{name}'")
