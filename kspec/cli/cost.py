@@ -92,7 +92,7 @@ def _print(bill: Bill, depth: int, form: str) -> None:
     else:
         title = f"{bill.name}: a batch of {bill.cost.batch.size:,}"
         print_table(costs.columns(bill, depth), sys.stdout, title=title)
-        for heading, text in costs.text(bill, depth):
+        for heading, text in costs.text(bill):
             click.echo(f"\n{heading}\n{text}")
 
 

@@ -41,7 +41,7 @@ class Bill(NamedTuple):
     """How many examples are to be trained on, for a whole training's time and price."""
 
 
-def text(bill: Bill, depth: int | None) -> list[tuple[str, str]]:
+def text(bill: Bill) -> list[tuple[str, str]]:
     """The parts of the report: titles and tables."""
     parts = [("training memory, estimated", plain_table(_memory(bill)))]
     if bill.planned is not None:
@@ -111,7 +111,7 @@ def _memory(bill: Bill) -> list[Column]:
         "gradients": memory.gradients,
         "optimizer's state": memory.optimizer,
         "activations kept for the backward pass": memory.activations,
-        "weights in the dtype of computing": memory.copies,
+        "copies of weights": memory.copies,
         "the batch": memory.batch,
     }
     shown = {name: size for name, size in rows.items() if size}

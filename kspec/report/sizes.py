@@ -46,4 +46,6 @@ def rate(number: float) -> str:
 
 def money(number: float) -> str:
     """An amount: two decimals, fewer figures where it is large."""
+    if 0 < number < 0.005:
+        return "< 0.01"
     return f"{number:,.2f}" if number < 1000 else f"{number:,.0f}"

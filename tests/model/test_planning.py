@@ -12,6 +12,7 @@ import pytest
 from kspec.model.outline import outline, total
 from kspec.model.plan import Plan
 from kspec.model.planning import plan_model
+from kspec.model.quiet import without_keras_warnings
 from kspec.targets import know
 
 TEN = [
@@ -25,7 +26,8 @@ TEN = [
 def test_applications_are_known_from_their_files(name: str, tmp_path: Path) -> None:
     """Parameters and bytes are those of the built model."""
     model = getattr(keras.applications, name)(weights=None)
-    model.save(tmp_path / "model.keras")
+    with without_keras_warnings():
+        model.save(tmp_path / "model.keras")
     found = know(tmp_path / "model.keras").plan
     assert found.params == model.count_params()
     assert found.trainable == sum(weight.value.size for weight in model.trainable_weights)
