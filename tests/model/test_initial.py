@@ -147,9 +147,11 @@ def test_jax_s_older_numbers_are_left_to_jax() -> None:
 
 # -- whole models ----------------------------------------------------------------------------------------------------
 
+QUICK = ("digits_mlp", "digits_cnn", "lstm_states", "mixed_precision", "vae")
 GALLERY = [
-    pytest.param(path, marks=[pytest.mark.slow] if path.stem in ("resnet50", "unet") else [], id=path.stem)
+    pytest.param(path, marks=[] if path.stem in QUICK else [pytest.mark.slow], id=path.stem)
     for path in sorted(SPECS.glob("*.yaml"))
+    if path.stem != "large_decoder"
 ]
 
 

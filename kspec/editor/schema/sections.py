@@ -26,7 +26,13 @@ def define(definitions: Definitions) -> None:
         definitions.add(f"{kind} by output", by_output(kind))
     for name, model in _MODELS.items():
         definitions.add(name, section(name, _fields(name, model)))
-    short = {"input": ["integer", "array", "string"], "bounds": ["integer", "string"], "file": ["string", "null"]}
+    short = {
+        "input": ["integer", "array", "string"],
+        "bounds": ["integer", "string"],
+        "memory bounds": ["integer", "string"],
+        "expected output": ["array", "string"],
+        "file": ["string", "null"],
+    }
     for name, types in short.items():
         schema = definitions.made[name]
         schema["type"] = ["object", *types]
@@ -108,7 +114,7 @@ _SHORT: dict[str, Schema] = {
     },
     "bounds": {"pattern": r"^[0-9][0-9_.]*\s*[kKMGBT]?$|\$", "errorMessage": "a count, such as `5M`, or `{max: …}`"},
     "memory bounds": {"pattern": _SIZE, "errorMessage": "a size, such as `8GiB`, or `{max: …, batch_size: …}`"},
-    "expected output": {"items": reference("axis"), "errorMessage": "a shape, or `{shape: …, dtype: …}`"},
+    "expected output": {"pattern": plain.DOLLAR, "items": reference("axis"), "errorMessage": "a shape, or `{shape: …, dtype: …}`"},
     "file": {"errorMessage": "a file, or `{path: …, fields: {…}}`"},
 }
 _MEMORY = {"type": ["integer", "string", "null"], "pattern": _SIZE}

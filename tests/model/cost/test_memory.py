@@ -115,15 +115,16 @@ def test_rematerialisation_of_a_decoder_saves_with_depth() -> None:
 
 
 LARGEST = """
-import json, resource, sys
+import pathlib, sys
 from kspec.cli import cli
-try:
-    cli.main(sys.argv[1:], standalone_mode=False)
-finally:
-    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024), file=sys.stderr)
+cli.main(sys.argv[1:], standalone_mode=False)
+peak = next(line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+print(int(peak.split()[1]) * 1024, file=sys.stderr)
 """
+"""`getrusage` would tell the peak of the process that started this one, where that is larger."""
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's own peak")
 def test_a_model_of_66_billion_parameters_takes_little_memory() -> None:
     """At most 0.9 GB, where its weights alone would take 247."""
     spec = str(Path("specs/large_decoder.yaml"))
