@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +69,7 @@ def test_one_renamed(drawn: tuple[Program, dict[str, Any]], place: int) -> None:
     assert found.weights.params == found.weights.wanted
 
 
+@pytest.mark.slow
 @given(programs(), st.integers(0))
 @examples(15, shrink=False)
 def test_one_added_and_removed(drawn: tuple[Program, dict[str, Any]], place: int) -> None:
@@ -87,6 +89,7 @@ def test_one_added_and_removed(drawn: tuple[Program, dict[str, Any]], place: int
         assert found.weights.complete
 
 
+@pytest.mark.slow
 @given(programs(), st.integers(0))
 @examples(15, shrink=False)
 def test_one_argument(drawn: tuple[Program, dict[str, Any]], place: int) -> None:
@@ -105,6 +108,7 @@ def test_one_argument(drawn: tuple[Program, dict[str, Any]], place: int) -> None
     assert found.weights.complete
 
 
+@pytest.mark.slow
 @given(programs(), programs())
 @examples(12, shrink=False)
 def test_every_weight_is_carried_where_it_is_said(

@@ -23,10 +23,18 @@ def content(path: Path) -> dict[str, object]:
     return {**content(path.parent / base), **data} if base else data
 
 
-LONG = ("decoder", "inception", "unet")
-"""An epoch takes them half a minute and more."""
+QUICK = (
+    "autoencoder",
+    "digits_mlp",
+    "lstm_states",
+    "siamese_twin",
+    "transfer",
+    "two_headed_mlp",
+    "vae",
+    "wide_and_deep",
+)
 TRAINED = [
-    pytest.param(path, marks=[pytest.mark.slow] if path.stem in LONG else [], id=path.stem)
+    pytest.param(path, marks=[] if path.stem in QUICK else [pytest.mark.slow], id=path.stem)
     for path in ALL
     if "data" in content(path)
 ]
