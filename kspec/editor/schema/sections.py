@@ -114,7 +114,11 @@ _SHORT: dict[str, Schema] = {
     },
     "bounds": {"pattern": r"^[0-9][0-9_.]*\s*[kKMGBT]?$|\$", "errorMessage": "a count, such as `5M`, or `{max: …}`"},
     "memory bounds": {"pattern": _SIZE, "errorMessage": "a size, such as `8GiB`, or `{max: …, batch_size: …}`"},
-    "expected output": {"pattern": plain.DOLLAR, "items": reference("axis"), "errorMessage": "a shape, or `{shape: …, dtype: …}`"},
+    "expected output": {
+        "pattern": plain.DOLLAR,
+        "items": reference("axis"),
+        "errorMessage": "a shape, or `{shape: …, dtype: …}`",
+    },
     "file": {"errorMessage": "a file, or `{path: …, fields: {…}}`"},
 }
 _MEMORY = {"type": ["integer", "string", "null"], "pattern": _SIZE}
