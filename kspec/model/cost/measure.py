@@ -24,16 +24,25 @@ def measure_forward(model: Any, plan: Plan, batch: Batch) -> tuple[float, Mappin
     """
 
     def work() -> tuple[float, Mapping[tuple[str, ...], float], bool]:
-        prices, same = Prices(), dict(twins(outline(plan)))
-        program = forward(model, batch, {(plan.name, *call.key) for call in same})
-        total, shares, _ = _counted(program, plan, prices)
-        for call, shown in same.items():
-            if (plan.name, *call.key) not in program.calls and (shown.name,) in shares:
-                shares[call.name,] = shares[shown.name,]
-                total += shares[shown.name,]
+        prices = Prices()
+        total, shares, _ = _computing(model, plan, batch, prices)
         return total, shares, prices.endless
 
     return deeply(work, len(plan.calls))
+
+
+def _computing(
+    model: Any, plan: Plan, batch: Batch, prices: Prices
+) -> tuple[float, dict[tuple[str, ...], float], float]:
+    """FLOPs of the forward pass: of all, of each call by name, and of what belongs to no call."""
+    same = dict(twins(outline(plan)))
+    program = forward(model, batch, {(plan.name, *call.key) for call in same})
+    total, shares, rest = _counted(program, plan, prices)
+    for call, shown in same.items():
+        if (plan.name, *call.key) not in program.calls and (shown.name,) in shares:
+            shares[call.name,] = shares[shown.name,]
+            total += shares[shown.name,]
+    return total, shares, rest
 
 
 def measure(model: Any, plan: Plan, section: Compile | None, batch: Batch) -> Cost:
@@ -46,7 +55,7 @@ def measure(model: Any, plan: Plan, section: Compile | None, batch: Batch) -> Co
 
 def _measure(model: Any, plan: Plan, section: Compile | None, batch: Batch) -> Cost:
     prices = Prices()
-    total, computed, rest = _counted(forward(model, batch), plan, prices)
+    total, computed, rest = _computing(model, plan, batch, prices)
     step = training(model, section, batch)
     trained, in_step, outside = _counted(step, plan, prices)
     flow = flows(step)
