@@ -100,7 +100,7 @@ def _counted(program: Program, plan: Plan, prices: Prices) -> tuple[float, dict[
         flops = operation.flops * operation.times
         total += flops
         found = tuple(tags(operation.stack))
-        if not found:
+        if found[:1] not in places:
             rest += flops
         for length in range(1, len(found) + 1):
             for place in places.get(found[:length], ()):
