@@ -12,10 +12,7 @@ from kspec.cli import options
 from kspec.cli.completion import target_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kspec.report.plot.write import Direction
-    from kspec.targets import Known
 
 
 @click.command()
@@ -44,7 +41,7 @@ if TYPE_CHECKING:
     default="TB",
     help="From top to bottom (default), left to right, bottom to top, right to left.",
 )
-@click.option("--flops/--no-flops", default=None, help="Count each layer's FLOPs too (default: for a page only).")
+@click.option("--flops", is_flag=True, help="Count each layer's FLOPs too, which takes seconds for a large model.")
 @click.option("--length", type=click.IntRange(1, 2**31 - 1), metavar="N", help="The size of open axes, for FLOPs.")
 @options.quiet
 @options.spec_options
@@ -55,7 +52,7 @@ def command(
     depth: int | None,
     unfold: bool,
     direction: Direction,
-    flops: bool | None,
+    flops: bool,
     length: int | None,
     quiet: bool,
     sets: tuple[str, ...],
@@ -76,8 +73,7 @@ def command(
     if output is not None:
         check(output)
     known = known_target(target, sets, trust)
-    wanted = flops if flops is not None else "html" in (format or str(output).rpartition(".")[2].lower())
-    shares = _flops(known, length, asked=flops is not None) if wanted else None
+    shares = known.forward(1, length).shares if flops else None
     source = known.loaded.compiled.source if known.loaded is not None else None
     picture = draw(
         known.plan, output, source=source, format=format, flops=shares, depth=depth, unfold=unfold, direction=direction
@@ -86,15 +82,3 @@ def command(
         sys.stdout.write(str(picture))
     elif not quiet:
         click.echo(f"{known.name} → {output}")
-
-
-def _flops(known: Known, length: int | None, *, asked: bool) -> Mapping[tuple[str, ...], float] | None:
-    """FLOPs by call; None where nobody asked and they cannot be counted, since axes are open."""
-    from kspec.diagnostics import KspecError
-
-    try:
-        return known.forward(1, length).shares
-    except KspecError:
-        if asked:
-            raise
-        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["count", "flops", "keras_size", "money", "rate", "seconds"]
+__all__ = ["flops", "keras_size", "money", "rate", "seconds"]
 
 
 def keras_size(count: int) -> str:
@@ -24,11 +24,6 @@ def flops(number: float) -> str:
         if number < 999.5 or unit == "E":
             break
     return f"{number:.3g} {unit}" if number < 999.5 else f"{number:,.0f} {unit}"
-
-
-def count(number: int) -> str:
-    """A whole number with its thousands set apart."""
-    return f"{number:,}"
 
 
 def seconds(number: float) -> str:

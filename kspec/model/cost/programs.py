@@ -41,7 +41,6 @@ def forward(model: Any, batch: Batch, copies: Collection[Call] = ()) -> Program:
     """What the model computes of a batch, as `predict` runs it; calls in `copies` are passed over."""
     import jax
 
-    keras = load_keras()
     interface = interface_of(model)
     with abstract_variables(), remembered(), _scopes(model, _passing_over(batch, copies)) as calls:
         values = [_avals(model.trainable_variables), _avals(model.non_trainable_variables)]
@@ -49,7 +48,7 @@ def forward(model: Any, batch: Batch, copies: Collection[Call] = ()) -> Program:
         def run(trainable: Any, other: Any, x: Any) -> Any:
             return model.stateless_call(trainable, other, x, training=False)[0]
 
-        traced = _traced(lambda: jax.jit(run).trace(*values, _inputs(interface, model, batch, keras)))
+        traced = _traced(lambda: jax.jit(run).trace(*values, _inputs(interface, model, batch)))
     return Program(traced, calls, len(values[0]))
 
 
@@ -61,14 +60,13 @@ def training(model: Any, section: Compile | None, batch: Batch, *, updates: bool
     """
     import jax
 
-    keras = load_keras()
     if section is not None and section.loss is not None:
         compile_model(model, section)  # makes a few scalars, which Keras wants to have values
     with abstract_variables(), remembered(), _scopes(model) as calls:
         if section is None or section.loss is None:
             return Program(_traced(lambda: _gradients(model, batch)), calls, len(model.trainable_variables))
         interface = interface_of(model)
-        x = _inputs(interface, model, batch, keras)
+        x = _inputs(interface, model, batch)
         y = _targets(interface, model, batch)
         _traced(lambda: prepare_training(model, (x, y)))
         lists = (
@@ -95,7 +93,7 @@ def _gradients(model: Any, batch: Batch) -> Any:
         return sum(jnp.mean(each.astype("float32")) for each in flat(made)), updated
 
     step = jax.jit(jax.value_and_grad(loss, has_aux=True))
-    return step.trace(*values, _inputs(interface, model, batch, load_keras()))
+    return step.trace(*values, _inputs(interface, model, batch))
 
 
 def _traced(work: Any) -> Any:
@@ -113,7 +111,7 @@ def _traced(work: Any) -> Any:
         raise SpecError(Problem("shape", message, ("layers",), at="key")) from None
 
 
-def _inputs(interface: Interface, model: Any, batch: Batch, keras: Any) -> Any:
+def _inputs(interface: Interface, model: Any, batch: Batch) -> Any:
     import jax
 
     made = {
