@@ -14,11 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kspec.api import Loaded, Result, evaluate, load, loads, predict
+    from kspec.api import Loaded, Result, audit, evaluate, load, loads, predict, runs, verify
     from kspec.comparison.difference import Difference
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
     from kspec.diffing import diff
+    from kspec.importing import import_model
     from kspec.targets import Known, know
+    from kspec.training.listing import Listed
 
     __version__: str
 
@@ -27,6 +29,7 @@ __all__ = [
     "FileError",
     "Known",
     "KspecError",
+    "Listed",
     "Loaded",
     "Note",
     "Problem",
@@ -36,16 +39,23 @@ __all__ = [
     "TrainingError",
     "UsageError",
     "__version__",
+    "audit",
     "diff",
     "evaluate",
+    "import_model",
     "know",
     "load",
     "loads",
     "predict",
+    "runs",
+    "verify",
 ]
 
 
-_ROOMS = ("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.comparison.difference")
+_ROOMS = (
+    *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing"),
+    *("kspec.comparison.difference", "kspec.training.listing"),
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,342 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
+from kspec.loaded import Loaded, Result, load, loads
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kspec.model.build import Abstract
-    from kspec.model.plan import Plan
-    from kspec.report.plot.write import Direction
-    from kspec.spec.compiled import Compiled
-    from kspec.spec.origins import Origin
+    from kspec.loaded import Pathlike
+    from kspec.training.listing import Listed
+    from kspec.training.loop import LoopName
     from kspec.training.run import Run
-    from kspec.training.watch import Progress
 
-    Pathlike = str | os.PathLike[str]
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """A finished training: its folder, its history (a row an epoch, Keras's own keys) and the trained model."""
-
-    folder: Path
-    history: tuple[dict[str, Any], ...]
-    best: dict[str, Any]
-    model: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class Loaded:
-    """A spec that is right as far as can be known without Keras; loaded `partly`, what is right of one."""
-
-    compiled: Compiled
-
-    @property
-    def name(self) -> str:
-        """The spec's name, or its file's."""
-        given = self.compiled.spec.name
-        return given if given is not None else Path(self.compiled.source.file.name).stem
-
-    @property
-    def warnings(self) -> tuple[Problem, ...]:
-        """What works and is seldom meant: steps and inputs that lead to no output."""
-        return self.compiled.warnings
-
-    def show(self, stage: str = "canonical", folder: Pathlike | None = None) -> str:
-        """The spec at a stage of its way: canonical, source, spec, steps, graph or plan.
-
-        Paths are relative to `folder`, which is the spec's own where it is left out.
-        """
-        from kspec.spec import stages
-
-        if stage == "plan":
-            from kspec.report.summary import flat_table
-
-            return flat_table(self.plan()) + "\n"
-        return stages.show(self.compiled, stage, Path(folder).resolve() if folder is not None else None)
-
-    def origins(self) -> tuple[Origin, ...]:
-        """For every value of the canonical spec the place it came from."""
-        from kspec.spec.origins import origins
-
-        return origins(self.compiled)
-
-    def plan(self) -> Plan:
-        """Shapes, dtypes and parameters, without weights.
-
-        Raises SpecError with every problem: what loading noted, steps that cannot be built, expectations that do not
-        hold.
-        """
-        return self.abstract()[1]
-
-    def abstract(self, *, expectations: bool = True) -> tuple[Abstract, Plan]:
-        """The model whose variables have shapes and dtypes and no values, and its plan; raises as `plan`.
-
-        Without `expectations` it does not matter whether they hold.
-        """
-        from kspec.model.build import abstract
-        from kspec.model.compile import check_compile
-        from kspec.model.expectations import check_expectations, check_size
-        from kspec.model.planning import plan
-
-        spec, graph, noted = self.compiled.spec, self.compiled.graph, self.compiled.problems
-        with self._located():
-            if spec.is_part:
-                help = "it is a part: `extends` takes it as a base, `import` takes its blocks"
-                raise SpecError(Problem("missing-key", "this file has no `layers`, so no model of its own", (), help))
-            try:
-                self._ready()
-                built = abstract(graph, spec)
-            except UsageError:  # Keras cannot be imported, say: what the text has is told all the same
-                if noted:
-                    raise SpecError(noted) from None
-                raise
-            found = plan(built, graph) if built.model is not None else None
-            broken = check_expectations(spec, built, found, graph) if expectations else []
-            problems = [*noted, *built.problems, *broken, *check_compile(spec)]
-            problems += self._left_out()
-            if problems or found is None:
-                raise SpecError(problems)
-            check_size(found)
-            return built, found
-
-    def plot(
-        self, path: Pathlike, *, depth: int | None = None, unfold: bool = False, direction: Direction = "TB"
-    ) -> None:
-        """Draw the model: the ending of `path` is the format, ``.svg``, ``.png``, ``.dot``, ``.mmd`` or ``.html``.
-
-        `depth` levels of blocks are unfolded, by default as many as stay readable; with `unfold` every copy of what
-        repeats is shown. `direction` is ``TB``, from top to bottom, ``LR``, ``BT`` or ``RL``.
-        Raises SpecError, UsageError, FileError.
-        """
-        from kspec.drawing import check, draw
-
-        check(path)
-        draw(self.plan(), path, source=self.compiled.source, depth=depth, unfold=unfold, direction=direction)
-
-    def partial_plan(self) -> Plan | None:
-        """The plan of what can be built of a spec in which something is wrong; None where nothing can."""
-        from kspec.diagnostics import KspecError
-        from kspec.model.build import abstract
-        from kspec.model.planning import plan
-
-        try:
-            return plan(abstract(self.compiled.graph, self.compiled.spec), self.compiled.graph)
-        except KspecError:
-            return None
-
-    def slice(
-        self,
-        start: str | Sequence[str] = (),
-        end: str | Sequence[str] = (),
-        *,
-        output: Pathlike | None = None,
-        tell: Callable[[str], None] | None = None,
-    ) -> str:
-        """The part of the model from the steps or inputs `start` to the steps `end`, as the text of a spec of its own.
-
-        It begins with the steps `start` (without any, at the inputs): what they take becomes its inputs, and so does
-        every other tensor from outside. It ends with the steps `end` (without any, at the outputs). With `output` it is
-        written to that file, and paths in it are relative to the file's folder; else to the spec's own. `tell` is told
-        what a person should know of it.
-
-        Raises UsageError where there is no such step or no way from `start` to `end`, or the slice is not right where
-        it is to be written; FileError where it cannot be written; SpecError as `plan` does.
-        """
-        from kspec.files import check_target, write_atomically
-        from kspec.model.slicing import sliced
-        from kspec.spec.slicing.target import check_name, check_there
-
-        own = self.compiled.source.file.path
-        folder = own.parent if own is not None else self.compiled.project.root
-        if output is not None:
-            check_name(self.compiled, Path(output))
-            check_target(output)
-            folder = Path(output).resolve().parent
-        first, last = ([given] if isinstance(given, str) else given for given in (start, end))
-        found = sliced(self.compiled, self.abstract()[0], first, last, folder)
-        if output is not None:
-            check_there(self.compiled, found.text, Path(output))
-            write_atomically(output, found.text)
-        if tell is not None:
-            for note in found.notes:
-                tell(note)
-        return found.text
-
-    def _left_out(self) -> list[Problem]:
-        """What is wrong where the text can be taken in several ways."""
-        from kspec.spec.compiled import inside
-
-        found: list[Problem] = []
-        for reading in self.compiled.readings:
-            try:
-                Loaded(reading).plan()
-            except SpecError as error:
-                found += inside(error.problems, self.compiled.source)
-        return found
-
-    def build(self, *, compile: bool = True, max_memory: int | None = None) -> Any:
-        """The keras.Model, with weights, compiled where the spec says how.
-
-        `max_memory` bounds the bytes of the weights and of one example's activations; by default the machine's memory.
-        Raises SpecError.
-        """
-        from kspec.model.build import build
-        from kspec.model.compile import compile_model
-        from kspec.model.expectations import check_size
-        from kspec.model.memory import memory_bound
-
-        found = self.plan()
-        with self._located():
-            check_size(found, max_memory if max_memory is not None else memory_bound())
-            model = build(self.compiled.graph, self.compiled.spec)
-            if compile and self.compiled.spec.compile is not None:
-                compile_model(model, self.compiled.spec.compile)
-        return model
-
-    def fit(
-        self,
-        data: Pathlike | None = None,
-        *,
-        validation: Pathlike | None = None,
-        output: Pathlike | None = None,
-        progress: Progress | None = None,
-        command: Sequence[str] = (),
-        allow_nan: bool = False,
-        max_memory: int | None = None,
-    ) -> Result:
-        """Train in a run folder (`output`, or a new one under `runs`).
-
-        Raises SpecError, FileError (data), TrainingError.
-        """
-        from kspec.files import write_atomically
-        from kspec.report.curves import curves_svg
-        from kspec.spec.schema import Fit
-        from kspec.training.adapt import check_wrapped
-        from kspec.training.data.opening import open_source
-        from kspec.training.run import begin, check_free
-        from kspec.training.train import prepare, train
-
-        if self.compiled.spec.compile is None:
-            problem = Problem(
-                "compile-missing", "training needs `compile`", (), "add `compile: {optimizer: adam, loss: …}`"
-            )
-            raise SpecError(self.compiled.source.locate(problem))
-        loaded = self._seeded()
-        spec = loaded.compiled.spec
-        settings = spec.fit if spec.fit is not None else Fit()
-        files = loaded._data(data, validation, "train")
-        loaded = loaded._with(data=files, fit=settings)
-        with loaded._located():  # what can be refused at once is refused before the model is built
-            check_wrapped(self.compiled.graph)
-            if output is not None:
-                check_free(output)
-            for file in (files.train, files.validation):
-                if file is not None:
-                    open_source(file.path)
-        if progress is not None:
-            progress.waiting("building the model")
-        model = loaded.build(max_memory=max_memory)
-        with loaded._located():
-            prepared = prepare(model, settings, files, allow_nan=allow_nan)
-            if progress is not None:
-                progress.message(prepared.describe())
-            parts = {"train": prepared.train, "validation": prepared.validation}
-            run = begin(
-                loaded.name,
-                lambda folder: loaded.show(folder=folder),
-                folder=output,
-                command=command,
-                seed=spec.seed,
-                data=parts,
-            )
-            history = train(model, settings, prepared, run, progress)
-        write_atomically(run.folder / "curve.svg", curves_svg(history.rows, title=loaded.name))
-        return Result(run.folder, history.rows, history.best, model)
-
-    # ----------------------------------------------------------------------------------------------------------
-
-    def _ready(self) -> None:
-        """Custom modules can be found."""
-        if self.compiled.spec.custom or self.compiled.spec.class_ is not None:
-            from kspec.model.objects import search_also
-
-            search_also(self.compiled.folders)
-
-    def _located(self) -> Any:
-        from kspec.spec.places import placing
-
-        return placing(self.compiled.source)
-
-    def _with(self, **sections: Any) -> Loaded:
-        spec = self.compiled.spec.model_copy(update=sections)
-        return Loaded(dataclasses.replace(self.compiled, spec=spec))
-
-    def _seeded(self) -> Loaded:
-        """A spec without a seed is given one, so that the run's spec repeats the run."""
-        return self if self.compiled.spec.seed is not None else self._with(seed=random.SystemRandom().randrange(2**32))
-
-    def _data(self, data: Pathlike | None, validation: Pathlike | None, needed: str) -> Any:
-        """The spec's data section under the files given here; what `needed` names must be there."""
-        from kspec.spec.schema import Data, DataFile
-
-        section = self.compiled.spec.data if self.compiled.spec.data is not None else Data()
-        update = {}
-        for key, path in ((needed, data), ("validation", validation)):
-            if path is not None:
-                known = getattr(section, key)
-                fields = known.fields if known is not None else {}
-                update[key] = DataFile(path=os.path.abspath(path), fields=fields)
-        if data is not None and validation is None and needed == "train":
-            # the spec's own validation belongs to the spec's own training data
-            section = section.model_copy(update={"validation": None})
-        section = section.model_copy(update=update)
-        if getattr(section, needed) is None:
-            help = "give it with `--data FILE.npz`, or in the spec: `data: {train: FILE.npz}`"
-            raise UsageError(Problem("data-missing", "no data to work on", help=help))
-        return section
-
-
-def load(
-    path: Pathlike,
-    *,
-    sets: Sequence[str] = (),
-    trust: Sequence[str] = (),
-    name: str | None = None,
-    partly: bool = False,
-) -> Loaded:
-    """Read and check a spec's file, as `kspec check --fast` does.
-
-    With `partly` a spec with problems is loaded as far as it is right, for `plan` to tell of them and of what is wrong
-    beside them.
-    Raises SpecError with every problem, each with its place; UsageError where there is no such file.
-    """
-    from kspec.spec.compiled import compile_file
-
-    return Loaded(compile_file(Path(path), name=name or str(path), sets=sets, trust=trust, partly=partly))
-
-
-def loads(
-    text: str,
-    *,
-    sets: Sequence[str] = (),
-    trust: Sequence[str] = (),
-    name: str = "<text>",
-    folder: Pathlike | None = None,
-    partly: bool = False,
-) -> Loaded:
-    """The same for a text; paths in it are relative to `folder`, by default the current one."""
-    from kspec.spec.compiled import compile_text
-
-    where = Path(folder) if folder is not None else None
-    return Loaded(compile_text(text, name=name, folder=where, sets=sets, trust=trust, partly=partly))
+__all__ = [
+    "Loaded",
+    "Opened",
+    "Result",
+    "audit",
+    "describe",
+    "evaluate",
+    "fix",
+    "load",
+    "loads",
+    "open_model",
+    "predict",
+    "run_spec",
+    "runs",
+    "verify",
+]
 
 
 def fix(path: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), fast: bool = False) -> int:
@@ -396,7 +91,7 @@ def open_model(
     Raises FileError, SpecError, UsageError.
     """
     path = Path(target)
-    if path.name.endswith(".weights.h5"):
+    if path.name.endswith((".weights.h5", ".safetensors")):
         help = "weights need their spec: `kspec evaluate SPEC --weights FILE`, and `predict` likewise"
         raise UsageError(Problem("usage", f"`{path}` holds weights alone", help=help))
     if path.is_dir():
@@ -415,7 +110,7 @@ def open_model(
 
     loaded = load(path, sets=sets, trust=trust)
     if weights is not None:
-        loaded = loaded._with(weights=str(Path(weights).resolve()))
+        loaded = loaded.updated(weights=str(Path(weights).resolve()))
     if loaded.compiled.spec.weights is None:
         help = "give `--weights FILE`, or a run folder or a .keras file in place of the spec"
         raise UsageError(Problem("weights", "a spec alone has no trained weights", help=help))
@@ -424,21 +119,30 @@ def open_model(
     return Opened(model, loaded, None)
 
 
+def run_spec(folder: Path, *, sets: Sequence[str] = (), trust: Sequence[str] = ()) -> Loaded:
+    """The spec that a run trained; the run may lie far from the data that it was trained on.
+
+    Raises SpecError, UsageError.
+    """
+    from kspec.spec.compiled import compile_file
+    from kspec.spec.project import find_project
+    from kspec.training.run import SPEC
+
+    project = dataclasses.replace(find_project(folder, tuple(trust)), root=Path(folder.resolve().anchor))
+    return Loaded(compile_file(folder / SPEC, sets=sets, project=project))
+
+
 def _open_run(path: Path, trust: Sequence[str]) -> Opened:
     from kspec.model.archive import load_model
     from kspec.model.objects import search_also
-    from kspec.spec.compiled import compile_file
-    from kspec.spec.project import find_project
-    from kspec.training.run import SPEC, model_file, open_run
+    from kspec.training.run import model_file, open_run
 
     run = open_run(path)
     file = model_file(path)
-    # the run may lie far from the data that it was trained on
-    project = dataclasses.replace(find_project(path, tuple(trust)), root=Path(path.resolve().anchor))
-    compiled = compile_file(path / SPEC, project=project)
-    search_also(compiled.folders)
-    model = load_model(file, trust=project.trust(), modules=compiled.spec.custom)
-    return Opened(model, Loaded(compiled), run)
+    loaded = run_spec(path, trust=trust)
+    search_also(loaded.compiled.folders)
+    model = load_model(file, trust=loaded.compiled.project.trust(), modules=loaded.compiled.spec.custom)
+    return Opened(model, loaded, run)
 
 
 def evaluate(
@@ -450,6 +154,9 @@ def evaluate(
     weights: Pathlike | None = None,
     batch_size: int | None = None,
     tell: Callable[[str], None] | None = None,
+    allow_nan: bool = False,
+    loop: LoopName = "auto",
+    keep: bool = True,
 ) -> dict[str, float]:
     """Loss and metrics, by Keras's own keys, of a trained model on `data`, else on the spec's own test data.
 
@@ -457,17 +164,19 @@ def evaluate(
 
     Raises FileError, SpecError, UsageError, TrainingError.
     """
+    from kspec.model.compilations import prepare_compiling
     from kspec.model.interface import interface_of
     from kspec.training import apply
-    from kspec.training.data.check import check
+    from kspec.training.data.check import checked
 
+    prepare_compiling(keep)
     opened = open_model(target, sets=sets, trust=trust, weights=weights)
     matched = _matched(opened, data, targets=True, tell=tell)
     if opened.model.optimizer is None and not getattr(opened.model, "compiled", False):
         help = "evaluate a run folder, or a spec with `compile`"
         raise UsageError(Problem("compile-missing", "the model has no loss to evaluate", help=help))
-    check(matched, opened.model, interface_of(opened.model))
-    return apply.evaluate(opened.model, matched, batch_size=batch_size)
+    matched = checked(matched, opened.model, interface_of(opened.model), allow_nan=allow_nan)
+    return apply.evaluate(opened.model, matched, batch_size=batch_size, loop=loop)
 
 
 def predict(
@@ -479,40 +188,134 @@ def predict(
     weights: Pathlike | None = None,
     batch_size: int | None = None,
     tell: Callable[[str], None] | None = None,
+    loop: LoopName = "auto",
+    keep: bool = True,
 ) -> Mapping[str, np.ndarray]:
     """A trained model's outputs by name, a row for each example of `data`, else of the data that `evaluate` takes.
 
     Raises FileError, SpecError, UsageError, TrainingError.
     """
+    from kspec.model.compilations import prepare_compiling
+    from kspec.model.interface import interface_of
     from kspec.training import apply
+    from kspec.training.data.check import checked
 
+    prepare_compiling(keep)
     opened = open_model(target, sets=sets, trust=trust, weights=weights)
     matched = _matched(opened, data, targets=False, tell=tell)
-    return apply.predict(opened.model, matched, batch_size=batch_size)
+    # NaN among the features shows in the row's prediction; a token beyond an embedding, say, need not.
+    matched = checked(matched, opened.model, interface_of(opened.model), allow_nan=True)
+    return apply.predict(opened.model, matched, batch_size=batch_size, loop=loop)
+
+
+def describe(
+    source: Pathlike, *, spec: Pathlike | None = None, sets: Sequence[str] = (), trust: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What data hold, as plain data: ``fields`` with shapes, dtypes, ranges, missing values and counts of values.
+
+    `source` is a file, a pattern of files, a folder, or a spec that names its training data. With a spec, `fits` says
+    for each field which inputs and outputs it is not for, and why; `matched` is what training would take, `problems`
+    why it would not.
+
+    Raises FileError, SpecError, UsageError.
+    """
+    from kspec.feeding import data_parts, data_section, fitting
+    from kspec.training.data.describe import describe as look
+    from kspec.training.data.opening import open_source
+
+    named = Path(source).suffix in (".yaml", ".yml")
+    loaded = load(spec if spec is not None else source, sets=sets, trust=trust) if spec is not None or named else None
+    if named:
+        assert loaded is not None
+        data_section(loaded.compiled, None, None)  # there are data to train on
+        parts = data_parts(loaded.compiled)
+        trained, fields = parts.source("train"), parts.fields("train")
+        assert trained is not None  # `data_section` has made sure of it
+        opened = trained
+    else:
+        opened = open_source(os.fspath(source))
+        section = loaded.compiled.spec.data if loaded is not None else None
+        fields = {**section.fields, **(section.train.fields if section.train is not None else {})} if section else {}
+    interface = loaded.interface() if loaded is not None else None
+    found: dict[str, Any] = {"source": opened.path, "files": len(opened.files)}
+    found["fields"] = [facts.as_json() for facts in look(opened, interface, fields)]
+    if interface is not None and loaded is not None:
+        found |= fitting(loaded.compiled, opened, interface, fields)
+    return found
+
+
+def audit(path: Pathlike, *, trust: Sequence[str] = ()) -> dict[str, Any]:
+    """What a ``.keras``, ``.weights.h5`` or ``.safetensors`` file would do, as plain data, without doing it:
+    ``admitted`` and ``refusals``, ``members``, ``classes`` and functions with how often, ``code``, and its
+    ``weights``' count and bytes.
+
+    Raises FileError where there is no such file, or it is of another kind.
+    """
+    from kspec.model.audit import audit as look
+
+    file = Path(path)
+    if not file.is_file():
+        raise FileError(Problem("file-missing", f"there is no file `{file}`", file=str(file)))
+    if not file.name.endswith((".keras", ".h5", ".safetensors")):
+        help = "a `.keras`, a `.weights.h5` or a `.safetensors` file"
+        raise FileError(Problem("file-format", f"`{file.name}` is no model file", help=help, file=str(file)))
+    return look(file, trust).as_json()
+
+
+def runs(folder: Pathlike = "runs") -> list[Listed]:
+    """The runs in a folder, or the run that it is, in the order in which they were begun: state, progress, last
+    checkpoint, best metrics.
+
+    Raises FileError where there is no such folder; a run that cannot be read is ``unreadable``.
+    """
+    from kspec.training.listing import listed
+
+    return listed(folder)
+
+
+def verify(folder: Pathlike = "runs") -> dict[str, list[str]]:
+    """Hash the checkpoints, models and weights of the runs in a folder, or of the run that it is, again: by each run's
+    folder what is not as it was written.
+
+    Raises FileError where there is no such folder.
+    """
+    from kspec.training.listing import damages, runs_in
+
+    return {str(run.folder): list(damages(run)) for run in runs_in(folder)}
 
 
 def _matched(opened: Opened, data: Pathlike | None, *, targets: bool, tell: Callable[[str], None] | None) -> Any:
     """The data to use: given, or the spec's test, validation or training data, in that order."""
+    from kspec.feeding import data_parts
     from kspec.model.interface import interface_of
-    from kspec.spec.schema import DataFile
-    from kspec.training.data.match import match
-    from kspec.training.data.opening import open_source
+    from kspec.spec.schema import Data, DataFile
+    from kspec.training.data.match import match, weights_in
+    from kspec.training.data.parts import Parts
 
     section = opened.loaded.compiled.spec.data if opened.loaded is not None else None
-    parts = ("test", "validation", "train") if section is not None else ()
-    part = next((part for part in parts if getattr(section, part) is not None), "")
-    own = getattr(section, part) if part else None
-    fields = own.fields if own is not None else {}
-    file = DataFile(path=os.path.abspath(data), fields=fields) if data is not None else own
-    if file is None:
-        raise UsageError(Problem("data-missing", "no data to work on", help="give it with `--data FILE.npz`"))
-    source = open_source(file.path)
+    section = section if section is not None else Data()
+    part = next((part for part in ("test", "validation", "train") if getattr(section, part) is not None), "")
+    if data is None and not part:
+        raise UsageError(Problem("data-missing", "no data to work on", help="give it with `--data FILE`"))
+    parts = data_parts(opened.loaded.compiled) if opened.loaded is not None else Parts(section)
+    if data is not None:
+        fields = parts.fields(part) if part else dict(section.fields)
+        given = Parts(Data(train=DataFile(path=os.path.abspath(data)), fields=fields))
+        source, fields = given.source("train"), given.fields("train")
+    else:
+        source, fields = parts.source(part), parts.fields(part)
+    assert source is not None
     asked = opened.loaded.compiled.spec.fit if opened.loaded is not None else None
-    weights = asked.sample_weight if asked is not None else None
-    names = [weights] if isinstance(weights, str) else list((weights or {}).values())
-    given = weights if targets and names and all(name in source.fields for name in names) else None
+    weights = weights_in(source, asked.sample_weight) if asked is not None and targets else None
     found = match(
-        source, interface_of(opened.model), fields=file.fields, sample_weight=given, part="test", targets=targets
+        source,
+        interface_of(opened.model),
+        fields=fields,
+        sample_weight=weights,
+        part="test",
+        targets=targets,
+        labels=(opened.run.facts.get("labels") if opened.run is not None else None) or section.labels,
+        learn=lambda: parts.source("train"),
     )
     if tell is not None:
         known = {"train": "on the training data: ", "validation": "on the validation data: "}

@@ -96,6 +96,23 @@ class TrainingError(KspecError):
     status = 4
 
 
+class NotANumber(TrainingError):
+    """A loss became NaN or infinite: in the step `step` of the epoch `epoch`, both counted from 1; None: not in a step
+    of training."""
+
+    def __init__(self, problem: Problem, epoch: int, step: int | None) -> None:
+        super().__init__(problem)
+        self.epoch, self.step = epoch, step
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked this process to stop; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def one_line(error: BaseException) -> str:
     """The kind of an exception and the first line of what it says."""
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:300]}"

@@ -19,9 +19,9 @@ from kspec.sides import Place
 from kspec.targets import Known, know, known
 
 if TYPE_CHECKING:
-    from kspec.api import Pathlike
     from kspec.comparison.difference import Difference
     from kspec.comparison.sketch import Numbers, Sketch
+    from kspec.loaded import Pathlike
 
 _NOT_STEPS = ("kspec", "inputs", "blocks", "layers", "outputs")
 """Sections that are compared as steps."""

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from kspec.diagnostics import FileError, Problem
 
-__all__ = ["atomic_path", "check_target", "write_atomically"]
+__all__ = ["atomic_path", "check_target", "remove_temporary", "sync_folder", "write_atomically", "write_problem"]
 
+_TEMPORARY = ".kspec-"
 # Codes by which file systems that cannot sync a folder say so; the rename itself has succeeded by then.
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
 
@@ -33,11 +34,11 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> None:
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str], *, needed: int | None = None) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], *, needed: int | None = None, least: int = 0) -> Iterator[Path]:
     """A temporary path with the ending of `path`, moved over `path` when the block ends well and removed otherwise.
 
     The block creates the file. A link is followed, the permissions of an existing file are kept. `needed` is the
-    size in bytes where it is known, for the message about a full disk.
+    size in bytes where it is known, and else `least` what it is more than, for the message about a full disk.
 
     Raises `FileError` (code ``file-write``) for a missing or read-only folder, a target that is a folder or a device,
     a full disk, a file size limit, and any other failure of the system while the block writes the temporary file.
@@ -51,7 +52,7 @@ def atomic_path(path: str | os.PathLike[str], *, needed: int | None = None) -> I
         if not _concerns(error, temporary, target):
             raise
         # The size first: what was written so far is the only hint at what is needed.
-        written = _size(temporary)
+        written = max(least, _size(temporary))
         _remove(temporary)
         raise FileError(_problem(shown, error, needed, written)) from error
     finally:
@@ -61,6 +62,32 @@ def atomic_path(path: str | os.PathLike[str], *, needed: int | None = None) -> I
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise `FileError` (code ``file-write``) where it is plain that `path` cannot be written: before hours of work."""
     _prepare(Path(path))
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the file system can."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove from a folder what writes have left that were killed. Nobody may be writing there."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        if path.is_file():
+            _remove(path)
+
+
+def write_problem(shown: Path, error: Exception, needed: int | None = None, written: int = 0) -> Problem:
+    """Why a file or folder could not be written, by the system's code, also where a library has it in its text only;
+    `needed` bytes would have been, or more than those `written`."""
+    return _problem(shown, error, needed, written)
 
 
 def _prepare(shown: Path) -> tuple[Path, Path]:
@@ -85,7 +112,7 @@ def _prepare(shown: Path) -> tuple[Path, Path]:
     # Writers choose the format by the ending (`.keras`, `.weights.h5`, `.npz`), so the temporary name keeps it.
     ending = "".join(target.suffixes[-2:])
     ending = ending if len(ending) <= 32 else target.suffix[:32]
-    return target, target.with_name(f".kspec-{os.urandom(6).hex()}{ending}")
+    return target, target.with_name(f"{_TEMPORARY}{os.urandom(6).hex()}{ending}")
 
 
 def _settle(temporary: Path, target: Path) -> None:
@@ -96,15 +123,7 @@ def _settle(temporary: Path, target: Path) -> None:
     with open(temporary, "r+b") as file:
         os.fsync(file.fileno())
     os.replace(temporary, target)
-    try:
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
+    sync_folder(target.parent)
 
 
 def _concerns(error: OSError, temporary: Path, target: Path) -> bool:
@@ -113,19 +132,19 @@ def _concerns(error: OSError, temporary: Path, target: Path) -> bool:
     return error.filename is None or os.fsdecode(error.filename) in names
 
 
-def _problem(shown: Path, error: OSError | ValueError, needed: int | None, written: int) -> Problem:
+def _problem(shown: Path, error: Exception, needed: int | None, written: int) -> Problem:
     code = getattr(error, "errno", None)
-    if code is None and (match := re.search(r"errno = (\d+)", str(error))):
-        code = int(match[1])  # HDF5 keeps the system's code in its own message only
+    if code is None and (match := re.search(r"(?:errno = |OS error |os_error_code=')(\d+)", str(error))):
+        code = int(match[1])  # HDF5 and TensorStore keep the system's code in their own messages only
     if code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         room = _free(shown.parent)
         reason = "the disk is full" if code == errno.ENOSPC else "the disk quota is used up"
-        reason += f": {_wanted(needed, written)}" + (f", {_bytes(room)} free" if room is not None else "")
+        reason += _wanted(needed, written) + (f", {_bytes(room)} free" if room is not None else "")
         return _refusal(shown, reason, "free some space, or name a file on another disk")
     if code == errno.EFBIG:
         return _refusal(
             shown,
-            f"it is larger than the file size limit allows: {_wanted(needed, written)}",
+            "it is larger than the file size limit allows" + _wanted(needed, written),
             "raise the limit (`ulimit -f`), or write to another file system",
         )
     if code in (errno.EACCES, errno.EPERM):
@@ -145,7 +164,9 @@ def _refusal(shown: Path, reason: str, help: str) -> Problem:
 
 
 def _wanted(needed: int | None, written: int) -> str:
-    return f"{_bytes(needed)} needed" if needed is not None else f"more than {_bytes(written)} needed"
+    if needed is None and not written:
+        return ""  # some libraries remove what they have written
+    return f": {_bytes(needed)} needed" if needed is not None else f": more than {_bytes(written)} needed"
 
 
 def _bytes(count: int) -> str:

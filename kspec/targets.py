@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kspec.api import Loaded, load
+from kspec.api import Loaded, load, run_spec
 from kspec.diagnostics import FileError, Problem, UsageError
 
 if TYPE_CHECKING:
-    from kspec.api import Pathlike
+    from kspec.loaded import Pathlike
     from kspec.model.cost.value import Cost, Planned
     from kspec.model.plan import Plan
     from kspec.spec.schema import Compile
@@ -94,26 +94,13 @@ def know(target: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (
             help = "what it is made of is in the file; `--set` changes specs"
             raise UsageError(Problem("usage", f"nothing of `{path}` can be set", help=help))
         return _saved(path, trust)
-    return known(_run(path, sets, trust) if (path / _SPEC).is_file() else load(path, sets=sets, trust=trust))
-
-
-_SPEC = "spec.yaml"
+    return known((run_spec if (path / "spec.yaml").is_file() else load)(path, sets=sets, trust=trust))
 
 
 def known(loaded: Loaded) -> Known:
     """The same of a spec that is loaded."""
     built, plan = loaded.abstract(expectations=False)  # of a variant that is looked at, others hold
     return Known(loaded.name, built.model, plan, loaded)
-
-
-def _run(path: Path, sets: Sequence[str], trust: Sequence[str]) -> Loaded:
-    """The spec that a run trained."""
-    from kspec.spec.compiled import compile_file
-    from kspec.spec.project import find_project
-
-    # the run may lie far from the data that it was trained on
-    project = dataclasses.replace(find_project(path, tuple(trust)), root=Path(path.resolve().anchor))
-    return Loaded(compile_file(path / _SPEC, name=str(path / _SPEC), sets=sets, project=project))
 
 
 def _saved(path: Path, trust: Sequence[str]) -> Known:

@@ -6,7 +6,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,9 @@ os.environ["KSPEC_CACHE"] = __file__
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Likewise `nohup` and hanging up.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 for variable in ("NO_COLOR", "FORCE_COLOR", "CI"):
     os.environ.pop(variable, None)
 
@@ -63,6 +66,16 @@ def run_kspec(*args: str | Path) -> Outcome:
     out.flush()
     err.flush()
     return Outcome(status, out.buffer.getvalue().decode(), err.buffer.getvalue().decode())  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A person's module that a test writes and imports is the next one's no more: many are called `mine`."""
+    before, base = set(sys.modules), str(tmp_path_factory.getbasetemp())
+    yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__dict__", {}).get("__file__")).startswith(base):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from kspec.cli.edge import INTERRUPTED, guarded, leave, send_again
+from kspec import signals
+from kspec.cli.edge import guarded, leave, send_again
 
 COMMANDS = {
     "check": ("kspec.cli.check", "Find every mistake in specs, with line and column."),
@@ -18,11 +18,16 @@ COMMANDS = {
     "cost": ("kspec.cli.cost", "Tell what computing and training cost: FLOPs, memory, time, price."),
     "plot": ("kspec.cli.plot", "Draw the model: SVG, PNG, DOT, Mermaid, or a page to explore."),
     "slice": ("kspec.cli.slice", "Cut a part out of a model, as a spec of its own."),
+    "import": ("kspec.cli.import_", "Write the spec of a Keras model that was made elsewhere."),
     "diff": ("kspec.cli.diff", "Print what changed between two models, or two revisions of one."),
     "build": ("kspec.cli.build", "Build the Keras model and save it."),
     "fit": ("kspec.cli.fit", "Train on data, in a run folder."),
+    "runs": ("kspec.cli.runs", "List runs, and check that their files are as they were written."),
+    "bench": ("kspec.cli.bench", "Measure how fast a model trains, against Keras and loops by hand."),
     "evaluate": ("kspec.cli.evaluate", "Measure a trained model on data."),
     "predict": ("kspec.cli.predict", "Write a trained model's predictions for data."),
+    "data": ("kspec.cli.data", "Describe data: fields, shapes, ranges, classes, and what fits a spec."),
+    "audit": ("kspec.cli.audit", "Tell what a model file would do, without doing it."),
     "init": ("kspec.cli.init", "Start a spec from data, or from the gallery."),
     "layers": (
         "kspec.cli.layers",
@@ -83,15 +88,16 @@ def cli() -> None:
     kspec evaluate runs/…  ·  kspec predict runs/… --data x.npz -o predictions.csv
 
     Exit status: 0 all well · 1 problems in a spec · 2 wrong use of the command line · 3 problems in data or files ·
-    4 training failed · 130 interrupted · 70 a defect of kspec.
+    4 training failed · 128 and more: ended by a signal (130: Ctrl-C, 143: SIGTERM, 129: SIGHUP) · 70 a defect of kspec.
     """
 
 
 def main() -> None:
     """The program."""
+    signals.listen()
     sys.unraisablehook = send_again
     status = guarded(cli)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to interrupt
-    if status == INTERRUPTED:
+    signals.hear_no_more()
+    if status > 128:
         leave(status)
     sys.exit(status)

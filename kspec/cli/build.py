@@ -13,7 +13,10 @@ from kspec.cli.completion import spec_paths
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path, allow_dash=True), shell_complete=spec_paths)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Where to save: .keras, or .weights.h5, written over."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where to save: .keras, or the weights alone, .weights.h5 or .safetensors; written over.",
 )
 @options.memory
 @options.quiet

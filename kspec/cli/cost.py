@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,7 @@ from kspec.diagnostics import Problem, UsageError
 
 if TYPE_CHECKING:
     from kspec.model.cost.devices import Device
-    from kspec.model.cost.value import Cost
-    from kspec.report.costs import Bill
-    from kspec.targets import Known
 
-FORMATS = ("table", "json", "csv", "markdown")
 LARGEST = 2**31 - 1
 
 
@@ -38,7 +33,7 @@ LARGEST = 2**31 - 1
 )
 @click.option("--utilisation", type=click.FloatRange(0, 1, min_open=True), default=0.4, show_default=True, metavar="U")
 @click.option("--examples", type=click.IntRange(1), metavar="N", help="Of a whole training, for its time and price.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="json and csv fold nothing.")
+@options.table_format
 def command(
     target: Path,
     sets: tuple[str, ...],
@@ -63,7 +58,7 @@ def command(
     """
     from kspec.cli.reading import known_target
     from kspec.model.cost.devices import device, devices, time
-    from kspec.report.costs import Bill, On
+    from kspec.report.costs import Bill, On, write
 
     table = devices(file)
     chosen = {name: device(name, table) for name in names}
@@ -71,29 +66,11 @@ def command(
     known = known_target(target, sets, trust)
     size = known.largest_batch(limit, length) if limit is not None else _size(batch)
     cost = known.cost(size, length)
-    dtype = _dtype(known, cost)
-    on = tuple(On(name, each, time(cost, each, dtype, utilisation)) for name, each in chosen.items())
+    on = tuple(On(name, each, time(cost, each, utilisation)) for name, each in chosen.items())
     planned = known.planned(size, length) if compiled else None
-    _print(Bill(known.name, known.plan, cost, dtype, planned, remat, on, utilisation, examples), depth, form)
-
-
-def _print(bill: Bill, depth: int, form: str) -> None:
-    from kspec.report import costs
-    from kspec.report.tables import print_table
-
-    if bill.cost.endless:
+    if cost.endless:
         click.echo("a loop of which nobody knows how often it runs is counted once", err=True)
-    if form == "json":
-        click.echo(costs.cost_json(bill), nl=False)
-    elif form == "csv":
-        click.echo(costs.cost_csv(bill), nl=False)
-    elif form == "markdown":
-        click.echo(costs.markdown_text(bill, depth), nl=False)
-    else:
-        title = f"{bill.name}: a batch of {bill.cost.batch.size:,}"
-        print_table(costs.columns(bill, depth), sys.stdout, title=title)
-        for heading, text in costs.text(bill):
-            click.echo(f"\n{heading}\n{text}")
+    write(Bill(known.name, known.plan, cost, planned, remat, on, utilisation, examples), form, sys.stdout, depth)
 
 
 def _size(batch: str) -> int:
@@ -113,12 +90,3 @@ def _limit(batch: str, memory: str | None, chosen: dict[str, Device]) -> int | N
         help = "say `--memory 80GB`, or name a device: `--device h200`"
         raise UsageError(Problem("usage", "`--batch-size max` needs to know how much memory there is", help=help))
     return min(limits)
-
-
-def _dtype(known: Known, cost: Cost) -> str:
-    """The dtype in which most is computed."""
-    found: Counter[str] = Counter()
-    for call in known.plan.calls:
-        if call.outputs:
-            found[call.outputs[0][1]] += int(cost.share(call.name).training)
-    return found.most_common(1)[0][0] if found else "float32"

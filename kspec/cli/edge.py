@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 
-from kspec.diagnostics import KspecError, Problem, UsageError, one_line
+from kspec import signals
+from kspec.diagnostics import KspecError, Problem, Stopped, UsageError, one_line
 
-DEFECT, INTERRUPTED = 70, 130
+DEFECT = 70
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -30,15 +31,13 @@ def guarded(command: click.Command) -> int:
         os.environ["KSPEC_TRACEBACK"] = "1"
     try:
         _stand_somewhere()
-        result: Any = command.main(standalone_mode=False)
+        result = _called(command)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.Abort:  # click's word for Ctrl-C and for the end of input at a prompt
-        trace()
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except click.Abort as error:  # click's word for Ctrl-C and for the end of input at a prompt
+        return interrupted(error.__cause__)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -46,10 +45,8 @@ def guarded(command: click.Command) -> int:
         trace()
         say(error.problems)
         return error.status
-    except KeyboardInterrupt:
-        trace()
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        return interrupted(error)
     except BrokenPipeError:
         # whoever read our output has gone; nothing more can be said to them
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,6 +68,28 @@ def guarded(command: click.Command) -> int:
         return defect(one_line(error))
 
 
+def _called(command: click.Command) -> Any:
+    """What the command returns; what fails after a signal came is its doing: libraries make other errors of it."""
+    try:
+        return command.main(standalone_mode=False)
+    except Exception as error:
+        number = signals.asked()
+        if number is None and isinstance(error.__context__, Stopped) and not isinstance(error, click.Abort):
+            number = error.__context__.number  # click cannot say so on a terminal that was closed
+        if number is None:
+            raise
+        raise Stopped(number) from error
+
+
+def interrupted(error: BaseException | None) -> int:
+    """A person or the system wants an end: the status that shells give to the signal."""
+    trace()
+    number = error.number if isinstance(error, Stopped) else signal.SIGINT
+    with contextlib.suppress(OSError):  # a terminal that was closed
+        print(signals.told(number), file=sys.stderr)
+    return 128 + number
+
+
 def _stand_somewhere() -> None:
     """Raise UsageError where the current folder was removed: no relative path means anything."""
     try:
@@ -81,12 +100,17 @@ def _stand_somewhere() -> None:
 
 
 def send_again(dropped: sys.UnraisableHookArgs) -> None:
-    """Send a Ctrl-C again that came inside a destructor or a garbage collector's callback: Python drops it there."""
+    """Send a signal again that came inside a destructor or a garbage collector's callback: Python drops it there.
+
+    Not shown: after the first write of a checkpoint that failed TensorStore's threads tell others to a loop that is
+    closed.
+    """
     if issubclass(dropped.exc_type, KeyboardInterrupt):
-        again = threading.Timer(0.02, signal.raise_signal, (signal.SIGINT,))
+        number = dropped.exc_value.number if isinstance(dropped.exc_value, Stopped) else signal.SIGINT
+        again = threading.Timer(0.02, signals.send_again, (number,))
         again.daemon = True
         again.start()
-    else:
+    elif str(dropped.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(dropped)
 
 

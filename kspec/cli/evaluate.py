@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kspec.cli import options
 from kspec.cli.completion import target_paths
+
+if TYPE_CHECKING:
+    from kspec.training.loop import LoopName
 
 
 @click.command()
@@ -16,18 +20,25 @@ from kspec.cli.completion import target_paths
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="An .npz file (default: the spec's test data, else validation, else training data).",
+    help="A file, files ('*.parquet') or a folder (default: the spec's test, else validation, else training data).",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights for a spec: .weights.h5 or .keras.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="A spec's weights: .weights.h5, .safetensors or .keras."
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
+@click.option("--allow-nan", is_flag=True, help="Evaluate on data with NaN or infinity in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.loop_options
 @options.spec_options
 def command(
     target: Path,
     data: Path | None,
     weights: Path | None,
     batch_size: int | None,
+    allow_nan: bool,
     as_json: bool,
+    loop: LoopName,
+    no_cache: bool,
     sets: tuple[str, ...],
     trust: tuple[str, ...],
 ) -> None:
@@ -38,7 +49,8 @@ def command(
     def tell(text: str) -> None:
         click.echo(text, err=as_json)
 
-    found = api.evaluate(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell)
+    how: Any = {"loop": loop, "keep": not no_cache, "allow_nan": allow_nan}
+    found = api.evaluate(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell, **how)
     if as_json:
         click.echo(json.dumps(found))
     else:

@@ -20,6 +20,28 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but prob
 memory = click.option(
     "--max-memory", metavar="SIZE", help="Bytes that weights or one example's activations may take: 64GiB."
 )
+table_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    help="json and csv fold nothing.",
+)
+
+
+def loop_options(command: Command) -> Command:
+    """How steps are run, and whether compiled programs are kept."""
+    for option in (
+        click.option(
+            "--loop",
+            type=click.Choice(["auto", "single", "scan", "packed"]),
+            default="auto",
+            help="Run steps one by one, many in a program, so with packed weights, or (auto) as is fastest here.",
+        ),
+        click.option("--no-cache", is_flag=True, help="Keep no compiled programs, and use none that were kept."),
+    ):
+        command = option(command)
+    return command
 
 
 def spec_options(command: Command) -> Command:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kspec.cli import options
 from kspec.cli.completion import target_paths
+
+if TYPE_CHECKING:
+    from kspec.training.loop import LoopName
 
 
 @click.command()
@@ -15,7 +19,7 @@ from kspec.cli.completion import target_paths
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="An .npz file (default: the spec's test data, else validation, else training data).",
+    help="A file, files ('*.parquet') or a folder (default: the spec's test, else validation, else training data).",
 )
 @click.option(
     "-o",
@@ -24,9 +28,12 @@ from kspec.cli.completion import target_paths
     required=True,
     help="Where: .npz, .csv or .parquet, written over.",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights for a spec: .weights.h5 or .keras.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="A spec's weights: .weights.h5, .safetensors or .keras."
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
 @options.quiet
+@options.loop_options
 @options.spec_options
 def command(
     target: Path,
@@ -35,6 +42,8 @@ def command(
     weights: Path | None,
     batch_size: int | None,
     quiet: bool,
+    loop: LoopName,
+    no_cache: bool,
     sets: tuple[str, ...],
     trust: tuple[str, ...],
 ) -> None:
@@ -46,7 +55,8 @@ def command(
     writer_for(output)
     check_target(output)
     tell = None if quiet else click.echo
-    found = api.predict(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell)
+    how: Any = {"loop": loop, "keep": not no_cache}
+    found = api.predict(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell, **how)
     write_predictions(output, found)
     if not quiet:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items())

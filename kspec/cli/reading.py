@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from kspec.diagnostics import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -54,3 +56,22 @@ def standard_input() -> bytes:
     if sys.stdin is None:  # closed by whoever started us
         raise UsageError(Problem("usage", "there is no standard input to read"))
     return sys.stdin.buffer.read(MAX_BYTES + 1)
+
+
+def load_spec_or_run(
+    spec: Path | None, resume: str | None, sets: Sequence[str], trust: Sequence[str]
+) -> tuple[Loaded, str | None]:
+    """The spec to train, which is the run's own where none is given, and what to go on with.
+
+    ``--resume spec.yaml`` names the spec itself, and so its last run.
+    """
+    if spec is None and resume is not None and Path(resume).is_file():
+        spec, resume = Path(resume), ""
+    if spec is not None:
+        return load_spec(spec, sets, trust), resume
+    if not resume or resume == "auto":
+        raise click.UsageError("Missing argument 'SPEC'.")
+    from kspec.api import run_spec
+    from kspec.training.run import open_run
+
+    return run_spec(open_run(resume).folder, sets=sets, trust=trust), resume

@@ -11,8 +11,6 @@ from kspec.cli import options
 from kspec.cli.completion import spec_paths
 from kspec.diagnostics import KspecError
 
-FORMATS = ("table", "json", "csv", "markdown")
-
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path, allow_dash=True), shell_complete=spec_paths)
@@ -21,7 +19,7 @@ FORMATS = ("table", "json", "csv", "markdown")
     "--depth", type=click.IntRange(0), metavar="N", help="Unfold blocks, repeats and models N levels; 0 folds all."
 )
 @click.option("--length", type=click.IntRange(1, 2**31 - 1), metavar="N", help="The size of open axes, for FLOPs.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="json and csv fold nothing.")
+@options.table_format
 def command(
     target: Path, sets: tuple[str, ...], trust: tuple[str, ...], depth: int | None, length: int | None, form: str
 ) -> None:
@@ -41,11 +39,4 @@ def command(
     found = summary.Summary(known.name, known.plan, *((costs.flops, costs.shares) if costs is not None else ()))
     if costs is not None and costs.endless:
         click.echo("FLOPs count a loop once of which nobody knows how often it runs", err=True)
-    if form == "json":
-        click.echo(summary.summary_json(found), nl=False)
-    elif form == "csv":
-        click.echo(summary.summary_csv(found), nl=False)
-    elif form == "markdown":
-        click.echo(summary.summary_markdown(found, depth), nl=False)
-    else:
-        summary.print_summary(found, sys.stdout, depth)
+    summary.write(found, form, sys.stdout, depth)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import json
+import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -19,9 +22,14 @@ from kspec import catalog
 from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.initial import values_put_off
+from kspec.model.weightsfile import MOST, arrays, is_swollen
 from kspec.spec.graph import Saved
+from kspec.spec.project import OF_KERAS
 
-MAX_CONFIG = 64 * 2**20
+MAX_CONFIG = 16 * 2**20
+MAX_VALUES = {b",": 1_000_000, b"{": 200_000, b"[": 200_000}
+"""How often JSON's marks may stand in a configuration: a list of nothing takes twenty times the memory of its text."""
+MAX_MEMBERS = 10_000
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _STRUCTURE = frozenset(
@@ -30,12 +38,11 @@ _STRUCTURE = frozenset(
         *(f"keras.models>{name}" for name in ("Sequential", "Functional", "Model")),
         *("keras.src.models.functional>Functional", "keras.src.models.model>Model"),
         *("keras.layers>InputLayer", "keras.src.models.sequential>Sequential"),
+        *("keras.random>SeedGenerator", "keras.metrics>MeanMetricWrapper"),
         *("keras.dtype_policies>DTypePolicyMap", "keras.dtype_policies>QuantizedDTypePolicy"),
     }
 )
-_DATA = frozenset(
-    {"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__tuple__", "__set__", "__typespec__"}
-)
+_DATA = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "__bytes__"})
 
 
 def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:
@@ -43,20 +50,30 @@ def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:
 
     Raises FileError where the file is no such archive, is damaged, or holds a class that is not in the catalogue.
     """
-    config = _raw_config(path)
-    trusted = frozenset(trust)
-    refused = [reason for reason in (_refusal(item, trusted) for item in _classes(config)) if reason]
-    if refused:
-        help = "kspec loads Keras's own classes; code of your own needs `--trust PACKAGE`"
-        raise _wrong(path, "; ".join(dict.fromkeys(refused[:5])), help)
+    config = raw_config(path)
+    check_classes(config, path, trust)
+    arrays(path, most_arrays(config))
     return config
 
 
+def check_classes(config: dict[str, Any], path: Path, trust: Iterable[str] = ()) -> None:
+    """Raise FileError where a configuration names a class or function that is not admitted."""
+    trusted = frozenset(trust)
+    refused = [reason for reason in (_refusal(item, trusted) for item in serialized(config)) if reason]
+    if refused:
+        help = "kspec loads Keras's own classes; code of your own needs `--trust PACKAGE`"
+        raise _wrong(path, "; ".join(dict.fromkeys(refused[:5])), help)
+
+
 def _wrong(path: Path, message: str, help: str = "") -> FileError:
-    return FileError(Problem("model-file", message, help=help, file=str(path)))
+    return FileError(Problem("model-file", _whole(message), help=help, file=str(path)))
 
 
-def _raw_config(path: Path) -> dict[str, Any]:
+def raw_config(path: Path) -> dict[str, Any]:
+    """The configuration of a .keras file as it stands there; the archive has what Keras writes, and nothing else.
+
+    Raises FileError.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -64,40 +81,76 @@ def _raw_config(path: Path) -> dict[str, Any]:
                 raise _wrong(path, "a member stands twice in the archive")
             strange = [name for name in names if name not in _MEMBERS and not _is_asset(name)]
             if strange:
-                raise _wrong(path, f"the archive holds `{strange[0]}`, which no Keras model has")
+                raise _wrong(path, f"the archive holds `{shortened(strange[0])}`, which no Keras model has")
+            if len(names) > MAX_MEMBERS:
+                raise _wrong(path, f"the archive holds {len(names):,} members, and {MAX_MEMBERS:,} at most are read")
+            size, packed = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+            if is_swollen(size, packed):
+                raise _wrong(path, f"its members are said to be {size:,} bytes, of {packed:,}")
             if "config.json" not in names or "model.weights.h5" not in names:
                 raise _wrong(path, "the archive is not a Keras model: it has no config.json or no weights")
             if any(member.compress_type not in _COMPRESSION for member in archive.infolist()):
                 raise _wrong(path, "a member is compressed in a way that Keras never does")
             if archive.getinfo("config.json").file_size > MAX_CONFIG:
                 raise _wrong(path, f"config.json is larger than {MAX_CONFIG:,} bytes")
-            config = json.loads(archive.read("config.json"))
-    except (ValueError, RecursionError) as error:
-        raise _wrong(path, f"config.json cannot be read: {error}") from None
+            text = archive.read("config.json")
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise _wrong(path, f"this is not a whole .keras file: {error}") from None
-    if not isinstance(config, dict):
-        raise _wrong(path, "config.json is not a model's configuration")
+    return parsed(text, path, "config.json")
+
+
+def parsed(text: bytes, path: Path, name: str) -> dict[str, Any]:
+    """The configuration that a stranger's JSON is, which is called `name`; not one that would fill the memory.
+
+    Raises FileError.
+    """
+    if len(text) > MAX_CONFIG:
+        raise _wrong(path, f"{name} is larger than {MAX_CONFIG:,} bytes")
+    if any(text.count(mark) > most for mark, most in MAX_VALUES.items()):
+        raise _wrong(path, f"{name} holds more than {max(MAX_VALUES.values()):,} values, or too many lists")
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _wrong(path, f"{name} cannot be read: {error}") from None
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise _wrong(path, f"{name} is not a model's configuration")
     return config
+
+
+def check_version(path: Path) -> None:
+    """Raise FileError where an archive says that it was saved by a Keras that nobody knows."""
+    with zipfile.ZipFile(path) as archive:
+        try:
+            found = json.loads(archive.read("metadata.json"))["keras_version"]
+        except (KeyError, ValueError, TypeError, RecursionError):
+            return
+    if not isinstance(found, str) or found.split(".")[0] not in ("2", "3"):
+        shown = str(found)[:40]
+        raise _wrong(path, f"it was saved by Keras `{shown}`, which kspec does not know", "save it with Keras 3")
 
 
 def _is_asset(name: str) -> bool:
     return name.startswith("assets/") and ".." not in name.split("/")
 
 
-def _classes(config: Any) -> list[dict[str, Any]]:
-    """Every serialized object in a configuration."""
+def serialized(config: Any) -> list[dict[str, Any]]:
+    """Every object in a configuration that Keras would make: what has a class."""
     found: list[dict[str, Any]] = []
     stack = [config]
     while stack:
         item = stack.pop()
         if isinstance(item, dict):
-            if "class_name" in item and item["class_name"] not in _DATA:
+            if "class_name" in item and not (isinstance(item["class_name"], str) and item["class_name"] in _DATA):
                 found.append(item)
             stack.extend(item.values())
         elif isinstance(item, list):
             stack.extend(item)
     return found
+
+
+def most_arrays(config: dict[str, Any]) -> int:
+    """Groups and arrays that the weights of a model of this configuration, and its optimizer's, may be in."""
+    return max(MOST, 4 * len(serialized(config)))
 
 
 def _refusal(item: dict[str, Any], trusted: frozenset[str]) -> str:
@@ -107,15 +160,43 @@ def _refusal(item: dict[str, Any], trusted: frozenset[str]) -> str:
         return "a class without a name"
     if name in ("Lambda", "__lambda__"):
         return "a Lambda layer holds Python code"
+    if (module, name) == ("builtins", "function"):
+        function = item.get("config")
+        if isinstance(function, str) and (trusted or function in _functions()):  # one's own is looked for where trusted
+            return ""
+        return f"the function `{shortened(str(function))}` is not in kspec's catalogue"
     if f"{module}>{name}" in _STRUCTURE or f"{module}>{name}" in _admitted():
         return ""
     if module is None and item.get("registered_name") is None and name in _by_class():
         return ""
-    if module is not None and module.startswith("keras.src.ops.") and name.isidentifier() and name[0].isupper():
+    if module is not None and (_is_operation(module, name) or _is_trusted(module, trusted)):
         return ""
-    if module is not None and _is_trusted(module, trusted):
+    if name in OF_KERAS.get(module or "", ()):
         return ""
-    return f"`{module}.{name}` is not in kspec's catalogue" if module else f"`{name}` is not in kspec's catalogue"
+    return f"`{shortened(f'{module}.{name}' if module else name)}` is not in kspec's catalogue"
+
+
+def shortened(text: str) -> str:
+    """A stranger's name, which may be of any length, and of halves of characters."""
+    return _whole(text if len(text) <= _NAME else text[:_NAME] + "…")
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_NAME = 100
+
+
+def _is_operation(module: str, name: str) -> bool:
+    """Whether a module of Keras's operations, one that Keras itself has imported, defines this one."""
+    if not module.startswith("keras.src.ops."):
+        return False
+    operations = load_keras().Operation
+    found = getattr(sys.modules.get(module), name, None)
+    if module.rpartition(".")[2] in ("function", "operation") or getattr(found, "__module__", "") != module:
+        return False
+    return isinstance(found, type) and issubclass(found, operations)
 
 
 @functools.cache
@@ -124,9 +205,19 @@ def _admitted() -> frozenset[str]:
     return frozenset(
         entry.config
         for kind in catalog.KINDS
+        if kind != "callbacks"  # those belong to training, and some write files
         for entry in catalog.entries(kind).values()
         if entry.config and (not entry.jax or entry.name == "InputLayer")
     )
+
+
+@functools.cache
+def _functions() -> frozenset[str]:
+    """Activations, operations, and the functions of losses and metrics: what Keras writes by its bare name."""
+    keras = load_keras()
+    modules = (keras.activations, keras.losses, keras.metrics, keras.ops)
+    found = {name for module in modules for name, each in vars(module).items() if inspect.isfunction(each)}
+    return frozenset(found - {"get", "serialize", "deserialize"})
 
 
 @functools.cache
@@ -146,9 +237,9 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
     own = _own_objects(config, frozenset(trust), modules, path)
     try:
         with values_put_off():  # the file's own come next
-            return keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
+            return _model(keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True), path)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, AttributeError) as error:
-        raise _wrong(path, f"Keras cannot load this model: {_first_line(error)}") from None
+        raise _wrong(path, f"Keras cannot load this model: {reason(error)}") from None
 
 
 def _own_objects(config: dict[str, Any], trusted: frozenset[str], modules: Iterable[str], path: Path) -> dict[str, Any]:
@@ -158,13 +249,13 @@ def _own_objects(config: dict[str, Any], trusted: frozenset[str], modules: Itera
     function it writes the name without the module: it is looked for in `modules` and in the trusted packages.
     """
     found: dict[str, Any] = {}
-    for item in _classes(config):
+    for item in serialized(config):
         module, name = item.get("module"), item["class_name"]
         if name == "function" and module == "builtins" and isinstance(item.get("config"), str):
             name = item["config"]
             places = [_imported(each, path) for each in (*modules, *trusted) if _is_trusted(each, trusted)]
             made = next((getattr(place, name) for place in places if hasattr(place, name)), None)
-        elif isinstance(module, str) and _is_trusted(module, trusted):
+        elif isinstance(module, str) and (_is_trusted(module, trusted) or name in OF_KERAS.get(module, ())):
             made = getattr(_imported(module, path), name, None)
         else:
             continue
@@ -190,13 +281,36 @@ def load_shapes(path: Path, trust: Iterable[str] = (), modules: Iterable[str] = 
 
     Raises FileError.
     """
-    config = read_config(path, trust)
+    return make_model(read_config(path, trust), path, trust, modules)
+
+
+def make_model(config: dict[str, Any], path: Path, trust: Iterable[str] = (), modules: Iterable[str] = ()) -> Any:
+    """The model of a configuration that was admitted, without weights. Raises FileError."""
     keras = load_keras()
     own = _own_objects(config, frozenset(trust), modules, path)
     try:
-        return keras.saving.deserialize_keras_object({**config, "compile_config": None}, custom_objects=own)
-    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
+        made = keras.saving.deserialize_keras_object({**config, "compile_config": None}, custom_objects=own)
+        return _model(made, path)
+    except (ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError) as error:
         raise _wrong(path, f"Keras cannot make this model: {_first_line(error)}") from None
+
+
+def _model(made: Any, path: Path) -> Any:
+    if not isinstance(made, load_keras().Model):
+        raise _wrong(path, "config.json is not a model's configuration")
+    return made
+
+
+_SHAPES = re.compile(r"variable\.shape=(\(.*?\)).*value\.shape=(\(.*?\)).*path=([^,>]+)")
+"""What Keras says of a variable and a value of two shapes."""
+
+
+def reason(error: Exception) -> str:
+    """What Keras says of the first object that could not be loaded, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = lines[1] if lines[0].startswith("A total of") and len(lines) > 1 else lines[0]
+    shapes = _SHAPES.search(said)
+    return f"{shapes[3]} has shape {shapes[1]}, the file's is {shapes[2]}" if shapes else said[:300]
 
 
 def _first_line(error: Exception) -> str:
@@ -211,12 +325,21 @@ def load_saved(operation: Saved, name: str, route: Route, with_weights: bool) ->
         model = load_model(path, compile=False) if with_weights else load_shapes(path)
     except FileError as error:
         raise SpecError([Problem(each.code, each.message, route, each.help) for each in error.problems]) from None
-    outputs = model.output if hasattr(model, "output") else None
-    if outputs is None:
+    ends = _ends(model)
+    if ends is None:
         raise SpecError(Problem("model-file", f"`{path.name}` is a subclassed model and has no graph", route))
+    inputs, outputs = ends
     if operation.output is not None:
         outputs = _cut(model, operation.output, path, route)
-    return keras.Model(model.input, outputs, name=name)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _ends(model: Any) -> tuple[Any, Any] | None:
+    """What goes into a model and what comes out; a Sequential that nobody has called has lists of them only."""
+    if hasattr(model, "output"):
+        return model.input, model.output
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    return (inputs[0], outputs[0]) if inputs and outputs else None
 
 
 def _cut(model: Any, output: str, path: Path, route: Route) -> Any:

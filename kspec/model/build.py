@@ -371,7 +371,7 @@ class Walk:
         policy = layer.dtype
         if policy is None and layer.name in heads:
             policy = "float32"
-        given = operation.args if policy is None else {**_with_policy(operation.args, policy), "dtype": policy}
+        given = operation.args if policy is None else {**with_policy(operation.args, policy), "dtype": policy}
         try:
             arguments = make(given)
         except SpecError:
@@ -408,14 +408,14 @@ class Walk:
         return made
 
 
-def _with_policy(value: Any, policy: Any) -> Any:
+def with_policy(value: Any, policy: Any) -> Any:
     """Arguments in which layers (what is wrapped, an activation) have the policy of the layer around them."""
     if isinstance(value, dict):
-        return {key: _with_policy(item, policy) for key, item in value.items()}
+        return {key: with_policy(item, policy) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_policy(item, policy) for item in value]
+        return [with_policy(item, policy) for item in value]
     if isinstance(value, Object) and value.kind == "layers":
-        return value._replace(args={"dtype": policy, **_with_policy(value.args, policy)})
+        return value._replace(args={"dtype": policy, **with_policy(value.args, policy)})
     return value
 
 

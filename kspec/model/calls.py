@@ -7,6 +7,7 @@ from typing import Any
 
 from kspec import catalog
 from kspec.model.backend import load_keras
+from kspec.model.getitem import key_of
 from kspec.model.objects import factory, make
 from kspec.model.private import operation_of, rename, tensor_name
 from kspec.model.rehearsal import rehearse
@@ -46,6 +47,8 @@ def call_function(
     assert entry is not None
     function = factory(operation)
     arguments = {key: _constant(make(value)) for key, value in operation.args.items()}
+    if operation.name == "ops.get_item":
+        arguments["key"] = key_of(arguments["key"])
     if entry.variadic:
         leading = [arguments.pop(p.name) for p in entry.parameters if p.required and p.name in arguments]
         tensors = positional[0] if len(positional) == 1 and isinstance(positional[0], list) else positional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 _LAYER_WORDS = frozenset({"name", "trainable", "dtype"})
@@ -60,16 +59,3 @@ def _object(name: str, config: Any, policy: str) -> Any:
     if inner.get("dtype") == policy:
         del inner["dtype"]
     return {name: inner}
-
-
-def variable_names(layer: Any) -> list[str]:
-    """Each variable's name inside its layer, `query/kernel`: without counters, which differ between two processes."""
-    names: list[str] = []
-    seen: dict[str, int] = {}
-    for variable in getattr(layer, "weights", ()):  # functions have none
-        _, own, inside = str(variable.path).rpartition(f"{layer.name}/")
-        parts = (inside if own else str(variable.path)).split("/")
-        plain = "/".join([*(re.sub(r"_\d+$", "", part) for part in parts[:-1]), parts[-1]])
-        seen[plain] = seen.get(plain, -1) + 1
-        names.append(f"{plain}.{seen[plain]}" if seen[plain] else plain)
-    return names

@@ -10,7 +10,7 @@ from kspec.diagnostics import Route
 from kspec.model.build import Abstract
 from kspec.model.plan import Call, Plan, Tensor, bytes_of
 from kspec.model.private import calls, graph_of, made_by, trained_by_nature
-from kspec.spec.graph import Graph, Layer, Node, Saved, refs
+from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 
 
@@ -74,7 +74,7 @@ def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any
         rows.append(
             _call(node.name, _operation(operation), layer, tensors.get(node.name), node.layer in seen)._replace(
                 sources=tuple(dict.fromkeys(ref.name for ref in refs(node))),
-                wires=tuple((ref.name, ref.output if isinstance(ref.output, int) else 0) for ref in refs(node)),
+                wires=tuple((ref.name, _place(ref, tensors.get(ref.name))) for ref in refs(node)),
                 route=node.route,
                 uses=node.uses,
                 layer=node.layer,
@@ -86,6 +86,13 @@ def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any
         )
         seen.add(node.layer)
     return tuple(rows)
+
+
+def _place(ref: Ref, made: Any) -> int:
+    """Which of a step's outputs a tensor is; of a saved model it may be known by its name."""
+    if isinstance(ref.output, str):
+        return list(made).index(ref.output) if isinstance(made, dict) and ref.output in made else 0
+    return ref.output or 0
 
 
 def _arguments(layer: Layer, node: Node) -> str:

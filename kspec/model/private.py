@@ -84,6 +84,11 @@ def calls(model: Any) -> Iterator[tuple[Any, int, tuple[Any, ...], tuple[Any, ..
                 yield node.operation, made_by(given[0])[1], tuple(node.input_tensors), given
 
 
+def layers_in(target: Any) -> list[Any]:
+    """A model or layer and every layer inside it, those of wrappers too, which publicly tell no layers."""
+    return list(target._flatten_layers())
+
+
 def trained_by_nature(layer: Any) -> list[Any]:
     """The weights that a layer and those inside it train where nothing is frozen.
 
@@ -95,14 +100,15 @@ def trained_by_nature(layer: Any) -> list[Any]:
 
 Scope = Callable[[str, str, int], AbstractContextManager[Any]]
 Instead = Callable[[tuple[str, str, int], tuple[Any, ...], Any], Any]
+After = Callable[[tuple[str, str, int], Any], None]
 
 
 @contextmanager
-def scoped(model: Any, scope: Scope, instead: Instead | None = None) -> Iterator[None]:
+def scoped(model: Any, scope: Scope, instead: Instead | None = None, after: After | None = None) -> Iterator[None]:
     """While a model runs, each call in it and in models inside runs within `scope(model, layer, which of its calls)`.
 
     `instead` may give what a call gives, without running it, from what the call is given and its symbolic tensors; or
-    None.
+    None. `after` is told what a call that was run gave.
 
     Keras offers no hook around a call: a layer's own name scope does not tell its calls apart, and functions of
     keras.ops have none.
@@ -111,14 +117,14 @@ def scoped(model: Any, scope: Scope, instead: Instead | None = None) -> Iterator
     graphs = [(graph_of(each), each.name) for each in found.values()]
     try:
         for graph, name in graphs:
-            graph.__dict__["_run_through_graph"] = _within(graph, name, scope, instead)
+            graph.__dict__["_run_through_graph"] = _within(graph, name, scope, instead, after)
         yield
     finally:
         for graph, _ in graphs:
             graph.__dict__.pop("_run_through_graph", None)
 
 
-def _within(graph: Any, name: str, scope: Scope, instead: Instead | None) -> Callable[..., Any]:
+def _within(graph: Any, name: str, scope: Scope, instead: Instead | None, after: After | None) -> Callable[..., Any]:
     original = graph._run_through_graph
     order = [((name, operation.name, index), given) for operation, index, _, given in calls(graph)]
 
@@ -133,7 +139,10 @@ def _within(graph: Any, name: str, scope: Scope, instead: Instead | None) -> Cal
                 if made is not None:
                     return made
                 with scope(*place):
-                    return function(*args, **keywords)
+                    made = function(*args, **keywords)
+                if after is not None:
+                    after(place, made)
+                return made
 
             return call
 
@@ -148,7 +157,66 @@ def prepare_training(model: Any, batch: Any) -> None:
     Publicly only `fit` and `evaluate` do that, on data.
     """
     model._symbolic_build(data_batch=batch)
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # a second time would give a LossScaleOptimizer its own variables twice
+        model.optimizer.build(model.trainable_variables)
+
+
+def steps_are_keras_own(model: Any) -> bool:
+    """Whether a model's steps, and the logs they give, are those of Keras, which are the results of its metrics."""
+    own = load_keras().Model
+    names = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "_update_metrics_variables")
+    return all(getattr(type(model), name) is getattr(own, name) for name in names)
+
+
+def lend_state(model: Any, state: tuple[Any, Any, Any, Any]) -> None:
+    """Note the state of a training where callbacks find it: whoever asks a callback for its model gets the arrays
+    (trainable, other, optimizer's, metrics') put into the variables first, by `Model.jax_state_sync`.
+
+    That is how `Model.fit` does it; publicly the variables alone can be set, which takes too long for every step.
+    As plain attributes, past `Layer.__setattr__`, which would look through all of it for layers each time.
+    """
+    names = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
+    vars(model).update(_jax_state=dict(zip(names, state, strict=True)), _jax_state_synced=False)
+
+
+def state_is_back(model: Any) -> bool:
+    """Whether somebody has had the state put into the variables, and may have changed it there."""
+    return bool(model._jax_state_synced)
+
+
+def forget_state(model: Any) -> None:
+    """No training is under way any more."""
+    vars(model).update(_jax_state=None, _jax_state_synced=True)
+
+
+def first_epoch(model: Any) -> int:
+    """The epoch that the callback `BackupAndRestore` has restored, from which `Model.fit` goes on; 0 for none."""
+    return getattr(model, "_initial_epoch", None) or 0
+
+
+def global_seed() -> Any:
+    """The state of the generator from which Keras draws where nobody gives a seed; None where it was never asked.
+
+    Keras makes it when it is first asked, and exports nothing that tells whether it was.
+    """
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
+    generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    return generator.state if generator is not None else None
+
+
+def restore_global_seed(value: Any) -> None:
+    """Put that generator, made where it is not there, into a state."""
+    from keras.src.random.seed_generator import global_seed_generator
+
+    global_seed_generator().state.assign(value)
+
+
+def prepare_testing(model: Any, batch: Any) -> None:
+    """Make the variables of a compiled model's metrics and loss, from the shapes of a batch; publicly only `evaluate`
+    and `fit` do that."""
+    model._symbolic_build(data_batch=batch)
 
 
 @contextmanager
@@ -274,3 +342,42 @@ def call_arguments(operation: Any, index: int) -> tuple[tuple[Any, ...], dict[st
     """
     arguments = operation._inbound_nodes[index].arguments
     return tuple(arguments.args), dict(arguments.kwargs)
+
+
+def outputs_made(operation: Any, index: int) -> int:
+    """How many tensors one of an operation's calls gives; publicly only an operation that was called once tells."""
+    return len(operation._inbound_nodes[index].output_tensors)
+
+
+def structure_of_outputs(graph: Any) -> Any:
+    """The outputs of a functional model in the structure that they were given in; `Model.outputs` is flat, and a
+    `Sequential` one has no `output` of its own."""
+    return graph._outputs_struct
+
+
+def spares_decay(optimizer: Any) -> bool:
+    """Whether some weights are spared the optimizer's decay; `exclude_from_weight_decay` says it, and nothing tells."""
+    return any(getattr(optimizer, f"_exclude_from_weight_decay{end}", None) for end in ("", "_pattern"))
+
+
+@contextmanager
+def weights_opened(opened: Callable[[Any], Any]) -> Iterator[None]:
+    """HDF5 files that Keras makes inside, of weights, are those that `opened` gives for their paths.
+
+    `Model.save_weights` takes a path only, and a model that memory has no room for a second time is saved by way of
+    one; `h5py` then has HDF5 write to the disk itself.
+    """
+    from keras.src.saving.saving_lib import H5IOStore
+
+    own = H5IOStore._get_h5_file
+
+    def replaced(self: Any, path_or_io: Any, mode: str | None = None) -> Any:
+        if self.archive or (mode or self.mode) != "w":
+            return own(self, path_or_io, mode)
+        return opened(path_or_io)
+
+    H5IOStore._get_h5_file = replaced
+    try:
+        yield
+    finally:
+        H5IOStore._get_h5_file = own

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kspec.comparison.sketch import Key, Numbers, Output, Sketch, Step, Weight, Wire
-from kspec.model.configuration import arguments_of, kind_of, policy_name, variable_names
+from kspec.model.configuration import arguments_of, kind_of, policy_name
 from kspec.model.plan import Call, Plan
 from kspec.model.planning import plan_model
 from kspec.model.private import call_arguments, calls, graph_of, made_by
+from kspec.model.variables import variable_names
 from kspec.spec.graph import Graph, Layer, Saved
 from kspec.spec.objects import Object
 
@@ -98,7 +99,7 @@ def _layer_alone(layer: Any, row: Call) -> Step:
 
 
 def _layer(key: Key, operation: Any, row: Call) -> Step:
-    weights = () if row.shared else tuple(_weights(operation))
+    weights = tuple(_weights(operation)) if key[1] == 0 else ()  # of a layer that is called again, its first call's
     inner_weights = () if row.inner else weights  # those of a model are its steps'
     return Step(
         key,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import math
 import tokenize
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from kspec.diagnostics import Problem, Route, SpecError, UsageError, listing
-from kspec.model.archive import read_config
+from kspec.diagnostics import KspecError, Problem, Route, SpecError, UsageError, listing
+from kspec.model.archive import read_config, reason
 from kspec.model.backend import load_keras
+from kspec.model.private import layers_in
+from kspec.model.tensorfile import Held, declared, read
+from kspec.model.tensorfile import arrays as tensor_arrays
+from kspec.model.variables import by_path, check_plain
+from kspec.model.weightsfile import MOST, Array, arrays
 from kspec.spec.graph import Graph
-
-_SHAPES = re.compile(r"variable\.shape=(\(.*?\)).*value\.shape=(\(.*?\)).*path=([^,>]+)")
-"""What Keras says of a variable and a value of two shapes."""
 
 
 def load_all(model: Any, graph: Graph, path: str | None) -> None:
@@ -34,6 +38,14 @@ def load_all(model: Any, graph: Graph, path: str | None) -> None:
             load_all(made, layer.operation, None)
 
 
+def arrays_of(path: Path) -> list[Array]:
+    """The arrays of a file of weights, none of them read.
+
+    Raises FileError where it is damaged, or holds more than numbers.
+    """
+    return tensor_arrays(path) if path.suffix == ".safetensors" else arrays(path)
+
+
 _DAMAGED = (
     *(ValueError, KeyError, OSError, TypeError, EOFError, RuntimeError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
@@ -46,33 +58,45 @@ def load_into(target: Any, path: Path, route: Route) -> None:
     keras = load_keras()
     try:
         if path.suffix in (".npz", ".npy"):
-            _assign(target, _arrays(path), path)
+            _assign(target, _arrays(path, target), path)
+            _settle(target)
+            return
+        if path.suffix == ".safetensors":
+            _assign_all(target, path)
             return
         if path.suffix == ".keras":
             read_config(path)
+        else:
+            arrays(path, max(MOST, 4 * len([*layers_in(target), *target.weights])))
         model = target
         if not isinstance(target, keras.Model):  # Keras loads into models
             model = keras.Sequential([target])
             model.built = True  # as the layer in it is
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as told, without_optimizer(model):
             warnings.simplefilter("always")
             keras.saving.load_weights(model, str(path))
         skipped = next((each for each in told if issubclass(each.category, UserWarning)), None)
         if skipped is not None:  # what Keras passes over keeps its random weights: nobody wants that
             raise ValueError(str(skipped.message))
-    except SpecError:
+    except KspecError:
         raise
     except _DAMAGED as error:
-        message = f"the weights in `{path.name}` do not fit `{target.name}`: {_reason(error)}"
+        message = f"the weights in `{path.name}` do not fit `{target.name}`: {reason(error)}"
         raise SpecError(Problem("weights", message, route)) from None
 
 
-def _reason(error: Exception) -> str:
-    """What Keras says of the first object that could not be loaded, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    reason = lines[1] if lines[0].startswith("A total of") and len(lines) > 1 else lines[0]
-    shapes = _SHAPES.search(reason)
-    return f"{shapes[3]} has shape {shapes[1]}, the file's is {shapes[2]}" if shapes else reason[:300]
+@contextmanager
+def without_optimizer(model: Any) -> Iterator[None]:
+    """Keras counts an optimizer's variables among a model's weights in files: with Adam, three times the size."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        yield
+        return
+    model.optimizer = None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
 
 
 def check_adapted(model: Any) -> None:
@@ -89,11 +113,36 @@ def check_adapted(model: Any) -> None:
             raise UsageError(Problem("weights", message, help=help))
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+def _arrays(path: Path, target: Any) -> dict[str, Any]:
+    """The arrays of a file, none of them larger than the largest variable: a small file can declare any size."""
     import numpy as np
 
+    largest = max((math.prod(variable.shape) for variable in target.weights), default=0)
+    if path.suffix == ".npy":
+        with path.open("rb") as file:
+            _look(file, "", largest)
+        return {"": np.load(path, allow_pickle=False)}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not name.endswith(".npy"):
+                raise ValueError(f"the file has `{name[:100]}`, which is no array")
+            with archive.open(name) as member:
+                _look(member, name.removesuffix(".npy"), largest)
     loaded = np.load(path, allow_pickle=False)
-    return {"": loaded} if path.suffix == ".npy" else {name: loaded[name] for name in loaded.files}
+    return {name: loaded[name] for name in loaded.files}
+
+
+def _look(file: IO[bytes], name: str, largest: int) -> None:
+    """Raise ValueError for an array that has more numbers than `largest`, by its header."""
+    from numpy.lib import format
+
+    version = format.read_magic(file)
+    header = format.read_array_header_1_0 if version == (1, 0) else format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    if dtype.itemsize > 16:
+        raise ValueError(f"`{name[:100]}` holds {dtype}, and no numbers")
+    if math.prod(shape) > largest:
+        raise ValueError(f"`{name[:100]}` has shape {shape}, and no variable is as large")
 
 
 def _assign(target: Any, arrays: dict[str, Any], path: Path) -> None:
@@ -107,3 +156,47 @@ def _assign(target: Any, arrays: dict[str, Any], path: Path) -> None:
         if tuple(arrays[name].shape) != tuple(variable.shape):
             raise ValueError(f"`{name}` has shape {arrays[name].shape}, the layer's is {tuple(variable.shape)}")
         variable.assign(arrays[name])
+
+
+def _assign_all(target: Any, path: Path) -> None:
+    """Every variable from the array of its name; nothing is assigned before all of them fit."""
+    check_plain(target)
+    variables = by_path(target)
+    held = _for_layer(declared(path), variables, target)
+    lost, strange = [name for name in variables if name not in held], [name for name in held if name not in variables]
+    if lost or strange:
+        told = [f"the file lacks {listing(lost)}"] if lost else []
+        told += [f"the model has no {listing(strange)}"] if strange else []
+        raise ValueError("; ".join(told))
+    for name, variable in variables.items():
+        _check_fits(name, variable, held[name])
+    for name, array in read(path, held):
+        variables[name].assign(array)
+    _settle(target)
+
+
+def _for_layer(held: dict[str, Held], variables: dict[str, Any], target: Any) -> dict[str, Held]:
+    """For a layer also what a model of this layer alone writes, `dense/kernel`, whatever it is called there."""
+    if isinstance(target, load_keras().Model) or set(held) == set(variables):
+        return held
+    first = {name.partition("/")[0] for name in held}
+    inside = {name.partition("/")[2]: each for name, each in held.items()}
+    return inside if len(first) == 1 and set(inside) == set(variables) else held
+
+
+def _check_fits(name: str, variable: Any, held: Held) -> None:
+    import jax
+
+    if held.shape != tuple(variable.shape):
+        raise ValueError(f"{name} has shape {tuple(variable.shape)}, the file's is {held.shape}")
+    # JAX has float64 and the like where it is told to, and their halves otherwise.
+    dtype = jax.dtypes.canonicalize_dtype(variable.dtype).name
+    if held.dtype != dtype:
+        raise ValueError(f"{name} is {dtype}, the file's is {held.dtype}")
+
+
+def _settle(target: Any) -> None:
+    """A Normalization computes with numbers that it works out from its variables, when it is told to."""
+    for layer in layers_in(target):
+        if isinstance(layer, load_keras().layers.Normalization):
+            layer.finalize_state()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from kspec.model.cost.devices import Device, Time
 from kspec.model.cost.value import Cost, Planned, Share
@@ -12,10 +12,10 @@ from kspec.model.memory import size_text
 from kspec.model.outline import outline
 from kspec.model.plan import Call, Plan
 from kspec.report.sizes import flops, money, rate, seconds
-from kspec.report.tables import Column, csv_table, markdown_table, plain_table
+from kspec.report.tables import Column, csv_table, markdown_table, plain_table, print_table
 from kspec.report.tree import Line, tree
 
-__all__ = ["Bill", "On", "columns", "cost_csv", "cost_json", "markdown_text", "text"]
+__all__ = ["Bill", "On", "write"]
 
 
 class On(NamedTuple):
@@ -32,7 +32,6 @@ class Bill(NamedTuple):
     name: str
     plan: Plan
     cost: Cost
-    dtype: str
     planned: Planned | None = None
     remat: bool = False
     on: tuple[On, ...] = ()
@@ -41,7 +40,19 @@ class Bill(NamedTuple):
     """How many examples are to be trained on, for a whole training's time and price."""
 
 
-def text(bill: Bill) -> list[tuple[str, str]]:
+def write(bill: Bill, form: str, stream: TextIO, depth: int | None) -> None:
+    """Write the report as a table, JSON, CSV or Markdown; groups deeper than `depth` are folded in those for people."""
+    if form == "markdown":
+        stream.write(markdown_text(bill, depth))
+    elif form != "table":
+        stream.write(cost_json(bill) if form == "json" else cost_csv(bill))
+    else:
+        print_table(columns(bill, depth), stream, title=f"{bill.name}: a batch of {bill.cost.batch.size:,}")
+        for heading, text in _parts(bill):
+            stream.write(f"\n{heading}\n{text}\n")
+
+
+def _parts(bill: Bill) -> list[tuple[str, str]]:
     """The parts of the report: titles and tables."""
     parts = [("training memory, estimated", plain_table(_memory(bill)))]
     if bill.planned is not None:
@@ -197,7 +208,7 @@ def cost_json(bill: Bill) -> str:
         "name": bill.name,
         "batch_size": cost.batch.size,
         "length": cost.batch.length,
-        "dtype": bill.dtype,
+        "dtype": cost.dtype,
         "forward_flops": round(cost.forward),
         "training_flops": round(cost.training),
         "unattributed": {name: round(value) for name, value in cost.rest},

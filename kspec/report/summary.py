@@ -13,7 +13,7 @@ from kspec.report.sizes import flops, keras_size
 from kspec.report.tables import Column, csv_table, markdown_table, plain_table, print_table
 from kspec.report.tree import Line, tree
 
-__all__ = ["Summary", "flat_table", "print_summary", "summary_csv", "summary_json", "summary_markdown", "totals_lines"]
+__all__ = ["Summary", "flat_table", "print_summary", "totals_lines", "write"]
 
 
 class Summary(NamedTuple):
@@ -24,6 +24,16 @@ class Summary(NamedTuple):
     flops: float | None = None
     shares: Mapping[tuple[str, ...], float] = {}
     """FLOPs of each call by its name; in a model that is a step, by both."""
+
+
+def write(summary: Summary, form: str, stream: TextIO, depth: int | None = None) -> None:
+    """Write the summary as a table, JSON, CSV or Markdown; `depth` is for those that people read."""
+    if form == "table":
+        print_summary(summary, stream, depth)
+    elif form == "markdown":
+        stream.write(summary_markdown(summary, depth))
+    else:
+        stream.write(summary_json(summary) if form == "json" else summary_csv(summary))
 
 
 def print_summary(summary: Summary, stream: TextIO, depth: int | None = None) -> None:

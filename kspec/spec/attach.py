@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kspec import catalog
+from kspec import catalog, reads
 from kspec.diagnostics import Note, Problem, Route, SpecError, listing, suggestion
+from kspec.spec.datasection import PARTS, check_code
 from kspec.spec.graph import Saved
 from kspec.spec.objects import Object
 from kspec.spec.project import Project, confined, resolve
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from kspec.spec.places import Source
     from kspec.spec.schema import Spec
 
-WEIGHTS = (".weights.h5", ".keras", ".npz", ".npy")
+_WHOLE = (".weights.h5", ".keras", ".safetensors")
+_BESIDE = (*_WHOLE, ".npz", ".npy")
+"""How files of weights end: for a whole model, and for a step."""
 
 
 class Other(NamedTuple):
@@ -58,7 +61,7 @@ def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker
     if spec.weights is not None:
         path = attacher.path(spec.weights, ("weights",))
         if path is not None:
-            attacher.weights(path, ("weights",), (".weights.h5", ".keras"))
+            attacher.weights(path, ("weights",), _WHOLE)
             update["weights"] = str(path)
     if spec.data is not None:
         update["data"] = attacher.data(spec.data)
@@ -113,14 +116,23 @@ class _Attacher:
             self.checker.wrong("file-format", f"`{path.name}` is not a weights file", route, help)
 
     def data(self, data: Any) -> Any:
-        """The data section with absolute paths; a file that is not there yet is said when it is needed."""
+        """The data section with absolute paths; a file that is not there yet is said when it is needed.
+
+        A path may name a folder, or several files by a pattern, so it is only kept inside the project here.
+        """
         update = {}
-        for key in ("train", "validation", "test"):
+        check_code(data, self.around.project, self.checker)
+        for key in PARTS:
             file = getattr(data, key)
-            if file is not None:
+            if file is not None and file.path is not None:
                 route: Route = ("data", key, "path")
-                path = self.path(file.path, route, exists=False)
-                update[key] = file.model_copy(update={"path": str(path if path is not None else file.path)})
+                try:
+                    path = confined(self.around.project, self.folder(route), file.path, route)
+                except SpecError as error:
+                    self.checker.problems.extend(error.problems)
+                    continue
+                reads.note(Path(self.folder(route), file.path))
+                update[key] = file.model_copy(update={"path": str(path)})
         return data.model_copy(update=update)
 
     def step(self, step: Step) -> Step:
@@ -128,7 +140,7 @@ class _Attacher:
             route = (*step.route[:-1], "weights")
             path = self.path(step.weights, route, step.uses)
             if path is not None:
-                self.weights(path, route, WEIGHTS)
+                self.weights(path, route, _BESIDE)
                 step = step._replace(weights=str(path))
         operation = step.operation
         if isinstance(operation, Nested):
@@ -237,13 +249,15 @@ def check_outputs(spec: Spec, graph: Graph, checker: Checker, *, named: bool) ->
     weights = getattr(spec.fit, "sample_weight", None)
     fed = [given.name for given in graph.inputs] + [*known]
     fed += [weights] if isinstance(weights, str) else list((weights or {}).values())
-    for part in ("train", "validation", "test"):
-        file = getattr(spec.data, part, None)
-        for name in file.fields if file is not None else ():
+    if spec.data is None:
+        return
+    given = [((part, "fields"), file.fields) for part in PARTS if (file := getattr(spec.data, part)) is not None]
+    for route, names in [*given, (("fields",), spec.data.fields), (("labels",), spec.data.labels)]:
+        for name in names:
             if name not in fed:
                 help = suggestion(name, fed, f"names: {listing(fed)}")
                 message = f"the model has no input or output `{name}`"
-                checker.wrong("unknown-name", message, ("data", part, "fields", name), help, "key")
+                checker.wrong("unknown-name", message, ("data", *route, name), help, "key")
 
 
 def _names(outputs: Any) -> tuple[str, ...]:

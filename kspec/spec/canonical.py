@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kspec import catalog
+from kspec.spec.datasection import PARTS
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
 from kspec.spec.objects import Object
 from kspec.spec.schema import Bound, Data, ExpectedOutput, Spec
@@ -48,7 +49,7 @@ class _Writer:
         if self.blocks:
             result["blocks"] = self.blocks
         result["layers"] = layers
-        outputs = _outputs(graph)
+        outputs = outputs_data(graph)
         if outputs is not None:
             result["outputs"] = outputs
         for section in _SECTIONS:
@@ -69,11 +70,14 @@ class _Writer:
         return made._replace(args={**made.args, parameter: os.path.relpath(made.args[parameter], self.folder)})
 
     def data(self, data: Data) -> dict[str, Any]:
-        given = {name: file for name in ("train", "validation", "test") if (file := getattr(data, name)) is not None}
-        return {
-            name: {"path": self.path(file.path), "fields": plain(file.fields)} if file.fields else self.path(file.path)
-            for name, file in given.items()
-        }
+        """Parts with their paths relative; a part that is a path alone is that path."""
+        result = _section(data)
+        for name in PARTS:
+            file = getattr(data, name)
+            if file is not None:
+                given = _section(file) | ({"path": self.path(file.path)} if file.path is not None else {})
+                result[name] = given["path"] if set(given) == {"path"} else given
+        return result
 
     def steps(self, graph: Graph, prefix: str) -> list[Any]:
         called: set[str] = set()
@@ -127,7 +131,7 @@ class _Writer:
         if names != ["input"]:
             block["inputs"] = names
         block["layers"] = self.steps(operation, f"{name}.")
-        outputs = _outputs(operation)
+        outputs = outputs_data(operation)
         if outputs is not None:
             block["outputs"] = outputs
         self.blocks[name] = block
@@ -184,11 +188,15 @@ def arguments(value: Object) -> dict[str, Any]:
     for parameter in entry.parameters:
         if parameter.name in value.args:
             item = _spelled(parameter.object, value.args[parameter.name])
-            if parameter.required or not _same(item, _spelled(parameter.object, parameter.default)):
+            default = _spelled(parameter.object, parameter.default)
+            if parameter.required or entry.name in _WITH_VALUE or not _same(item, default):
                 result[parameter.name] = plain(item)
     result.update((key, plain(item)) for key, item in value.args.items() if entry.parameter(key) is None)
     return result
 
+
+_WITH_VALUE = ("Constant",)
+"""What Keras does not make of its name alone, though its argument has a default."""
 
 _ONE_SPELLING = frozenset({"optimizers", "initializers", "regularizers", "constraints"})
 """Kinds of which an identifier (`adam`) and the class without arguments (`Adam`) are the same thing."""
@@ -239,7 +247,7 @@ def _wire(value: Any, names: Mapping[str, tuple[str, ...]]) -> Any:
     return value
 
 
-def _outputs(graph: Graph) -> Any:
+def outputs_data(graph: Graph) -> Any:
     """The outputs, left out where they are the last step."""
     names = graph.model_outputs()
     if isinstance(graph.outputs, Ref):

@@ -16,6 +16,7 @@ from kspec.catalog import Argument, Entry, Parameter
 from kspec.diagnostics import Problem, Route, suggestion
 from kspec.spec.expressions import UNREAD
 from kspec.spec.objects import Registry
+from kspec.spec.project import OF_KERAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,7 @@ def read_modules(
         for name, entry in found.items():
             classes[name] = entry
             classes[f"{module}.{name}"] = entry
-            if not project.trusts(module):
+            if name not in OF_KERAS.get(module, ()) and not project.trusts(module):
                 untrusted[name] = untrusted[f"{module}.{name}"] = module
     return Registry(classes, untrusted)
 

@@ -152,8 +152,8 @@ _SEVERAL = {
     ("compile", "jit_compile"): "true, false or `auto`",
     ("fit", "sample_weight"): "an array's name, or such names by output",
     ("data", "train"): "a file's path, or `{path: …, fields: {…}}`",
-    ("data", "validation"): "a file's path, or `{path: …, fields: {…}}`",
-    ("data", "test"): "a file's path, or `{path: …, fields: {…}}`",
+    ("data", "validation"): "a file's path, or `{path: …, fields: {…}}`, or `{fraction: 0.2}`",
+    ("data", "test"): "a file's path, or `{path: …, fields: {…}}`, or `{fraction: 0.2}`",
 }
 """Values with several forms: pydantic has an error for each form, and a person has made one mistake."""
 
@@ -217,7 +217,7 @@ def _one_of_several(route: tuple[str, ...], data: Any) -> Problem:
     value = functools.reduce(lambda node, key: node[key], route, data)
     message = f"`{route[-1]}` is {_SEVERAL[route]}, not {shown(value)}"
     if route[0] == "data" and isinstance(value, list):
-        return Problem("wrong-type", message, route, "kspec reads one file: join them before")
+        return Problem("wrong-type", message, route, "several files are a pattern: `shards/*.parquet`")
     lists = isinstance(value, list) and route == ("outputs",)
     for key, item in value.items() if isinstance(value, dict) else enumerate(value) if lists else ():
         if not isinstance(item, str):

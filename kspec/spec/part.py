@@ -12,6 +12,7 @@ from typing import Any
 
 from kspec import catalog
 from kspec.diagnostics import Route
+from kspec.spec.datasection import PARTS
 from kspec.spec.places import Source
 
 _ORDER = (
@@ -31,7 +32,8 @@ def part(source: Source, folder: Path) -> dict[str, Any]:
         callbacks = [moving.callback(item, ("fit", "callbacks", i)) for i, item in enumerate(fit["callbacks"])]
         data["fit"] = {**fit, "callbacks": callbacks}
     if isinstance(files := data.get("data"), dict):
-        data["data"] = {key: moving.data(file, ("data", key)) for key, file in files.items()}
+        moved = {key: moving.data(files[key], ("data", key)) for key in PARTS if key in files}
+        data["data"] = {**files, **moved}
     if isinstance(blocks := data.get("blocks"), dict):
         data["blocks"] = {name: moving.block(block, ("blocks", name)) for name, block in blocks.items()}
     return data

@@ -11,6 +11,13 @@ from kspec import reads
 from kspec.diagnostics import FileError, Problem, Route, SpecError, nearest
 from kspec.spec.values import shown
 
+OF_KERAS = {
+    "keras.src.applications.convnext": frozenset({"LayerScale", "StochasticDepth"}),
+    "keras.src.applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
+}
+"""Layers of Keras's applications that it does not export, by module: as trusted as Keras. What else is there is not:
+a function that makes a whole application fetches weights from the network."""
+
 _MARKS = ("pyproject.toml", ".git")
 """What stands in the root of a project."""
 

@@ -85,31 +85,45 @@ class Fit(_Section):
     validation_steps: Count | None = None
     validation_batch_size: Count | None = None
     validation_freq: Count = 1
+    checkpoint_every: str | None = None
+    on_nan: Literal["stop", "skip", "rollback"] = "stop"
 
 
 def _path_only(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
-class DataFile(_Section):
-    """A file with arrays; `fields` maps names of inputs and outputs to names of arrays.
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
-    Once the spec is loaded, `path` is absolute.
+
+class DataFile(_Section):
+    """A part of the data: a file, files or a folder; a Python object; or rows of the training data.
+
+    `fields` maps names of inputs and outputs to names of arrays or columns, several side by side. Once the spec is
+    loaded, `path` is absolute.
     """
 
-    path: str
-    fields: dict[str, str] = {}
+    path: str | None = None
+    source: str | None = None
+    fields: dict[str, Any] = {}
+    where: dict[str, Any] = {}
+    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    stratify: str | None = None
+    group: str | None = None
+    seed: Seed | None = None
 
 
 _File = Annotated[DataFile | None, BeforeValidator(_path_only)]
 
 
 class Data(_Section):
-    """Where arrays come from."""
+    """Where arrays come from; `fields` are those of every part that has none of its own."""
 
     train: _File = None
+    fields: dict[str, Any] = {}
     validation: _File = None
     test: _File = None
+    labels: dict[str, Any] = {}
 
 
 class Bound(_Section):
@@ -188,7 +202,7 @@ class Spec(_Section):
 
     kspec: Literal[1]
     name: str | None = None
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    seed: Seed | None = None
     dtype_policy: Any = None
     vars: dict[str, Any] = {}
     inputs: dict[str, Annotated[Input, BeforeValidator(_shape_only)]] = {}

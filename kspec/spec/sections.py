@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from kspec.diagnostics import Route, listing, suggestion
+from kspec.spec.datasection import check_data
+from kspec.spec.intervals import EXAMPLES, every
 from kspec.spec.objects import Checker
 from kspec.spec.schema import NAME, RESERVED, Compile, Input, Spec
 from kspec.spec.values import shown
@@ -25,12 +27,17 @@ def check_objects(spec: Spec, checker: Checker) -> Spec:
             message = f"training from epoch {spec.fit.initial_epoch:,} to epoch {spec.fit.epochs:,} trains nothing"
             help = "`initial_epoch` counts from 0, and `epochs` is the last one"
             checker.wrong("wrong-value", message, ("fit", "initial_epoch"), help)
+        if (often := spec.fit.checkpoint_every) is not None and every(often) is None:
+            message, help = f"`{often}` is no interval", f"write {EXAMPLES}"
+            checker.wrong("wrong-value", message, ("fit", "checkpoint_every"), help)
         callbacks = spec.fit.callbacks
         if not isinstance(callbacks, (list, tuple)):
             checker.wrong("wrong-type", f"`callbacks` is a list, not {shown(callbacks)}", ("fit", "callbacks"))
             callbacks = ()
         made = [checker.object(item, "callbacks", ("fit", "callbacks", i)) for i, item in enumerate(callbacks)]
         update["fit"] = spec.fit.model_copy(update={"callbacks": tuple(made)})
+    if spec.data is not None:
+        update["data"] = check_data(spec.data, checker)
     if spec.dtype_policy is not None:
         update["dtype_policy"] = dtype(spec.dtype_policy, ("dtype_policy",), checker)
     inputs = dict(spec.inputs)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import re
+from contextvars import ContextVar
 from typing import Any
 
 import yaml
 
 WIDTH = 110
+_limit: ContextVar[int] = ContextVar("limit", default=WIDTH)
+"""Columns that a line may have."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -58,10 +61,18 @@ for _kind, _flow in ((_Flow, True), (_Block, False), (_Row, True), (_Items, Fals
     _style(_kind, _flow)
 
 
-def dump(data: Any) -> str:
-    """YAML: sections and steps a line a key, the arguments of a step in braces where one line is enough."""
+def dump(data: Any, width: int = WIDTH) -> str:
+    """YAML: sections and steps a line a key, the arguments of a step in braces where one line of `width` is enough."""
+    before = _limit.set(width)
+    try:
+        return _dumped(data)
+    finally:
+        _limit.reset(before)
+
+
+def _dumped(data: Any) -> str:
     if not isinstance(data, dict):
-        return _text(data, WIDTH)
+        return _text(data, _limit.get())
     sections = {}
     for key, value in data.items():
         if key == "blocks" and isinstance(value, dict):
@@ -70,7 +81,7 @@ def dump(data: Any) -> str:
             sections[key] = _Block({name: _member(name, item, 2, listed=True) for name, item in value.items()})
         else:
             sections[key] = _steps(value, 2) if key == "layers" else _member(key, value, 0, listed=True)
-    return _text(_Block(sections), WIDTH)
+    return _text(_Block(sections), _limit.get())
 
 
 def _text(data: Any, width: float) -> str:
@@ -97,7 +108,11 @@ def _steps(steps: Any, indent: int) -> Any:
     return _Items(
         _Block(
             {
-                key: _steps(value, inner + 2) if _holds_steps(key, value) else _member(key, value, inner)
+                key: _steps(value, inner + 2)
+                if _holds_steps(key, value)
+                else _branches(value, inner + 2)
+                if key == "parallel" and isinstance(value, list)
+                else _member(key, value, inner)
                 for key, value in step.items()
             }
         )
@@ -105,6 +120,11 @@ def _steps(steps: Any, indent: int) -> Any:
         else _fitted(step, inner, inner)
         for step in steps
     )
+
+
+def _branches(chains: list[Any], indent: int) -> Any:
+    """The chains of `parallel`, each a list of steps, with their dashes at the column `indent`."""
+    return _Items(_steps(chain, indent + 2) if isinstance(chain, list) and chain else _Row([]) for chain in chains)
 
 
 def _holds_steps(key: Any, value: Any) -> bool:
@@ -130,9 +150,9 @@ def _fitted(value: Any, column: int, indent: int) -> Any:
     """
     if not isinstance(value, (dict, list)):
         return value
-    if column + 2 * len(repr(value)) <= WIDTH:  # far from the end: measuring takes longer than writing
+    if column + 2 * len(repr(value)) <= _limit.get():  # far from the end: measuring takes longer than writing
         return _in_one_line(value)
-    if column + _width(value) <= WIDTH or (isinstance(value, list) and not any(map(_is_wordy, value))):
+    if column + _width(value) <= _limit.get() or (isinstance(value, list) and not any(map(_is_wordy, value))):
         return _in_one_line(value)
     if isinstance(value, list):
         return _items(value, indent)

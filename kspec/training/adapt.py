@@ -16,7 +16,7 @@ from kspec.model.private import calls
 from kspec.spec.graph import Graph
 from kspec.spec.objects import objects_in
 from kspec.spec.places import placing
-from kspec.training.data.match import Matched
+from kspec.training.data.match import Matched, Streamed
 
 _HELP = "give its statistics: `mean` and `variance`, or `bin_boundaries`"
 
@@ -42,8 +42,12 @@ def check_wrapped(graph: Graph) -> None:
         raise SpecError(problems)
 
 
-def adapt(model: Any, interface: Interface, train: Matched, batch_size: int | None = None) -> tuple[str, ...]:
+def adapt(
+    model: Any, interface: Interface, train: Matched | Streamed, batch_size: int | None = None, *, seed: int = 0
+) -> tuple[str, ...]:
     """Adapt every layer of `model` that has no statistics yet; the names of those that were adapted, in order.
+
+    Of streamed data layers see a sample that fits in memory, a function of `seed`.
 
     Raises `SpecError` (``cannot-adapt``) for a layer that data cannot be followed to, and `FileError` (``data-shape``)
     for data with too few different values.
@@ -54,6 +58,8 @@ def adapt(model: Any, interface: Interface, train: Matched, batch_size: int | No
         raise SpecError(Problem("cannot-adapt", message, help=_HELP))
     if not _waiting(model):
         return ()
+    if isinstance(train, Streamed):
+        train = train.sample(seed)
     names = tuple(_adapt(model, [train.x.get(port.name) for port in interface.inputs], batch_size, train.path))
     _forget_compiled(model)
     return names

@@ -1,24 +1,30 @@
-"""Training by `keras.Model.fit`: matched data in, a history out."""
+"""Training: matched data in, a history out, by the meaning of `keras.Model.fit` and a faster loop."""
 
 from __future__ import annotations
 
 import contextlib
-import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import KspecError, Problem, TrainingError
+from kspec.diagnostics import KspecError, NotANumber, Problem, TrainingError, UsageError
+from kspec.model.backend import load_keras
 from kspec.model.errors import cleaned
 from kspec.model.interface import Interface, interface_of
 from kspec.model.objects import make
+from kspec.model.private import prepare_training
 from kspec.model.quiet import without_keras_warnings
+from kspec.training.checkpoints.keeper import Keeper
 from kspec.training.data.check import check_steps, split_at
-from kspec.training.data.match import Matched
+from kspec.training.data.match import Matched, Streamed
 from kspec.training.interrupts import Interrupts
-from kspec.training.watch import Progress, Row, Silent, Told, Watch, monotonic
-from kspec.training.weights import sample_weights, weights_by_class
+from kspec.training.loop import Choice, LoopName
+from kspec.training.loop.epochs import Training
+from kspec.training.loop.feed import example, feed
+from kspec.training.loop.running import steps_of
+from kspec.training.loop.testing import Data
+from kspec.training.watch import Progress, Row, Silent, Told, Watch, best, monotonic
+from kspec.training.weights import weights_by_class
 
 if TYPE_CHECKING:
     from kspec.spec.schema import Fit
@@ -26,25 +32,30 @@ if TYPE_CHECKING:
 __all__ = ["History", "Progress", "fit", "split"]
 
 
+Rows = Matched | Streamed
+
+
 @dataclass(frozen=True)
 class History:
-    """What a training gave: a row for each epoch by Keras's own keys, and the seconds it took."""
+    """What a training gave: a row for each epoch by Keras's own keys, the seconds it took and those that compiling took
+    of them, and how steps were run."""
 
     rows: tuple[Row, ...]
     seconds: float
+    choice: Choice | None = None
+    compiling: float = 0.0
 
     @property
     def best(self) -> Row:
         """The row with the least validation loss, or the least loss without validation; empty without rows."""
-        key = "val_loss" if any("val_loss" in row for row in self.rows) else "loss"
-        rows = [row for row in self.rows if key in row]
-        return dict(min(rows, key=lambda row: row[key])) if rows else {}
+        return best(self.rows)
 
 
-def split(train: Matched, validation: Matched | None, settings: Fit) -> tuple[Matched, Matched | None]:
-    """The rows to train on and those to validate on: the last part of the data where there is no validation set."""
+def split(train: Rows, validation: Rows | None, settings: Fit) -> tuple[Rows, Rows | None]:
+    """The rows to train on and those to validate on: the last part of the data where there is no validation set; of
+    streamed data no part is cut off."""
     check_steps(train, settings, validation)
-    if validation is not None or not settings.validation_split:
+    if validation is not None or not settings.validation_split or isinstance(train, Streamed):
         return train, validation
     place = split_at(train.rows, settings.validation_split)
     return train.slice(0, place), train.slice(place, train.rows)
@@ -53,80 +64,114 @@ def split(train: Matched, validation: Matched | None, settings: Fit) -> tuple[Ma
 def fit(
     model: Any,
     settings: Fit,
-    train: Matched,
-    validation: Matched | None = None,
+    train: Rows,
+    validation: Rows | None = None,
     progress: Progress | None = None,
     *,
     callbacks: Sequence[Any] = (),
     on_row: Callable[[Row], None] = lambda row: None,
+    seed: int = 0,
+    loop: LoopName = "auto",
+    keeper: Keeper | None = None,
+    rows: Sequence[Row] = (),
 ) -> History:
     """Train a compiled model; `callbacks` come after those of the settings, and `on_row` is told each epoch's row.
 
-    Histories and weights equal those of a plain `keras.Model.fit` with the same arrays.
+    `keeper` writes checkpoints, and has the one that is gone on with; `rows` is the history up to there.
+
+    Histories and weights equal those of a plain `keras.Model.fit` with the same arrays in the same order, to rounding.
+    The order of an epoch follows from `seed` and the epoch. `loop` says how steps are run: ``single``, one by one,
+    ``scan``, many in a program, ``packed``, likewise with all weights in one array, or ``auto``, by measuring.
 
     Raises `TrainingError` for a loss that is no number (``training-nan``) and for whatever else stops Keras
     (``training-failed``, ``training-memory``), `SpecError` for class weights that do not fit the model, `FileError`
     (``data-steps``).
     """
     progress = progress or Silent()
+    _check_own(model)
     interface = interface_of(model)
     by_class = weights_by_class(settings.class_weight, interface)
     train, validation = split(train, validation, settings)
     interrupts = Interrupts()
-    watch = Watch(progress, on_row, monotonic, interrupts)
-    guard, recorder = watch.callbacks()
     own = [*make(list(settings.callbacks)), *callbacks]
-    steps = settings.steps_per_epoch or math.ceil(train.rows / (settings.batch_size or 32))
-    begun = monotonic()
-    progress.start(settings.epochs, steps, settings.initial_epoch + 1)
+    watch = Watch(progress, on_row, monotonic, interrupts)
+    watch.rows += rows
+    keeper = keeper or Keeper()
+    begun, batch = monotonic(), _batch(settings, train)
+    steps = settings.steps_per_epoch or steps_of(train.rows, batch)
+    progress.start(settings.epochs, steps, _first(settings, keeper) + 1)
     try:
         with interrupts, _told(progress), failing():
-            model.fit(
-                x=interface.pack_inputs(train.x),
-                y=targets(train, interface),
-                sample_weight=sample_weights(train, interface, by_class),
-                validation_data=_validation(validation, interface),
-                batch_size=settings.batch_size,
-                epochs=settings.epochs,
-                initial_epoch=settings.initial_epoch,
-                shuffle=settings.shuffle,
-                steps_per_epoch=settings.steps_per_epoch,
-                validation_steps=settings.validation_steps,
-                validation_batch_size=settings.validation_batch_size,
-                validation_freq=settings.validation_freq,
-                callbacks=[guard, *own, recorder],
-                verbose=0,
+            shuffled = seed if settings.shuffle else None
+            prepare_training(model, example(train, interface, batch, by_class))
+            training = Training(
+                model,
+                Data(feed(train, interface, batch, shuffled, by_class), batch, settings.steps_per_epoch),
+                own,
+                watch,
+                settings.epochs,
+                settings.initial_epoch,
+                _validation(validation, interface, settings),
+                settings.validation_freq,
+                loop,
+                keeper,
+                settings.on_nan,
             )
+            _run(training, watch)
         _say_early_end(progress, settings, own, len(watch.rows))
     finally:
         progress.stop()
-    return History(tuple(watch.rows), monotonic() - begun)
+    return History(tuple(watch.rows), monotonic() - begun, training.choice, training.compiling)
 
 
-def targets(data: Matched, interface: Interface) -> Any:
-    """Targets in the model's structure; an output that needs none gets zeros, because Keras wants one for each."""
-    if not data.y:
-        return None
-    import numpy as np
+def _run(training: Training, watch: Watch) -> None:
+    """Train; a loss that is no number is traced to where it comes from."""
+    watch.leaves_out = training.on_nan == "skip"
+    try:
+        training.run()
+    except NotANumber as error:
+        if error.step is None:
+            raise
+        watch.tell(f"{error}: looking for where it comes from")
+        (problem,), cause = error.problems, ""
+        with contextlib.suppress(Exception):  # a search that fails, in whatever way, must not hide what was found
+            cause = training.blamed(error)
+        message = f"{problem.message}, first in {cause}" if cause else problem.message
+        raise NotANumber(replace(problem, message=message), error.epoch, error.step) from error
 
-    blank = np.zeros((data.rows, 1), "uint8")
-    return interface.pack_outputs({output.name: data.y.get(output.name, blank) for output in interface.outputs})
+
+def _batch(settings: Fit, train: Rows) -> int:
+    """The rows of a batch: so many steps as are wanted use all rows."""
+    return settings.batch_size or (-(-train.rows // settings.steps_per_epoch) if settings.steps_per_epoch else 32)
 
 
-def _validation(data: Matched | None, interface: Interface) -> Any:
+def _first(settings: Fit, keeper: Keeper) -> int:
+    """The first epoch, counted from 0, that anything is done in."""
+    return keeper.resumed.place.epoch if keeper.resumed is not None else settings.initial_epoch
+
+
+def _validation(data: Rows | None, interface: Interface, settings: Fit) -> Data | None:
     """Class weights are for training alone, as in Keras."""
     if data is None:
         return None
-    parts = (interface.pack_inputs(data.x), targets(data, interface), sample_weights(data, interface, {}))
-    return parts[:2] if parts[2] is None else parts
+    steps = settings.validation_steps
+    batch = settings.validation_batch_size or settings.batch_size or (-(-data.rows // steps) if steps else 32)
+    return Data(feed(data, interface, batch), batch, steps)
+
+
+def _check_own(model: Any) -> None:
+    """Raise `UsageError` for a class with a loop of its own, which would not be called."""
+    keras = load_keras()
+    for name in ("fit", "make_train_function"):
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            message = f"the class {type(model).__name__} has a `{name}` of its own, and kspec trains by its own loop"
+            raise UsageError(Problem("not-supported", message, help="give it a `train_step` instead"))
 
 
 @contextlib.contextmanager
 def _told(progress: Progress) -> Iterator[None]:
-    """What callbacks print is told to the progress; Keras's remark about a shorter epoch is no warning here."""
-    with contextlib.redirect_stdout(Told(progress)), without_keras_warnings(), warnings.catch_warnings():
-        # `check_steps` has refused too many steps; fewer than the data has make every other epoch a short one.
-        warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
+    """What callbacks print is told to the progress."""
+    with contextlib.redirect_stdout(Told(progress)), without_keras_warnings():
         yield
 
 

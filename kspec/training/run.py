@@ -17,7 +17,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -25,13 +25,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kspec.diagnostics import FileError, Problem
-from kspec.files import atomic_path, write_atomically
-from kspec.model.quiet import without_keras_warnings
-from kspec.training.data.match import Matched
+from kspec.files import remove_temporary, write_atomically, write_problem
+from kspec.model.device import machine
+from kspec.model.save import save
+from kspec.model.weights import without_optimizer
+from kspec.training.data.match import Matched, Streamed
 
 State = Literal["running", "finished", "failed", "interrupted"]
 
 SPEC, FACTS, HISTORY, MODEL, WEIGHTS = "spec.yaml", "run.json", "history.jsonl", "model.keras", "model.weights.h5"
+LOCK = ".lock"
+
+_locks: dict[str, Any] = {}
+"""Those of this process: a lock whose object is collected is none."""
+_LISTED = 100
+"""Files of data that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,62 +77,116 @@ class Run:
         text = json.dumps(_json(self.facts | facts), indent=2, ensure_ascii=False)
         write_atomically(self.folder / FACTS, text + "\n")
 
+    def cut(self, rows: int) -> None:
+        """Keep the history's first rows only."""
+        lines = [json.dumps(_json(row), ensure_ascii=False) + "\n" for row in self.history[:rows]]
+        write_atomically(self.folder / HISTORY, "".join(lines))
+
+    def lock(self) -> None:
+        """Make this process the one that writes into the folder, until `unlock` or its end, however it ends.
+
+        Raises `FileError` (``run-locked``) where another one does.
+        """
+        from filelock import FileLock, Timeout
+
+        path = os.path.realpath(self.folder / LOCK)
+        if path in _locks:
+            return
+        lock = FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            message = f"another process is training in `{self.folder}`"
+            help = "wait for its end, or name another folder with `-o`"
+            raise FileError(Problem("run-locked", message, help=help, file=str(self.folder))) from None
+        except OSError as error:
+            raise FileError(_unwritable(self.folder, (error.strerror or str(error)).lower())) from error
+        _locks[path] = lock
+
+    def unlock(self) -> None:
+        """Let another process write into the folder."""
+        lock = _locks.pop(os.path.realpath(self.folder / LOCK), None)
+        if lock is not None:
+            lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a process is writing into the folder."""
+        from filelock import FileLock, Timeout
+
+        if not (self.folder / LOCK).exists():
+            return False
+        try:
+            with FileLock(self.folder / LOCK, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder of somebody else
+            return False
+
     def append(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's row to the history. A number that JSON has not (NaN) is null."""
-        path = self.folder / HISTORY
+        path, line = self.folder / HISTORY, json.dumps(_json(row), ensure_ascii=False) + "\n"
         try:
             with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(_json(row), ensure_ascii=False) + "\n")
+                file.write(line)
         except OSError as error:
-            message = f"cannot write `{path}`: {(error.strerror or str(error)).lower()}"
-            raise FileError(Problem("file-write", message, file=str(path))) from error
+            raise FileError(write_problem(path, error, len(line.encode()))) from error
 
     def save(self, model: Any) -> None:
         """Write the model and its weights, each whole or not at all."""
-        optimizer = model.optimizer
-        with without_keras_warnings():
-            with atomic_path(self.folder / MODEL) as path:
-                model.save(path)
-            try:
-                # Keras writes the optimizer's variables among the weights: with Adam, three times the size.
-                model.optimizer = None
-                with atomic_path(self.folder / WEIGHTS) as path:
-                    model.save_weights(path)
-            finally:
-                model.optimizer = optimizer
+        save(model, self.folder / MODEL)
+        with without_optimizer(model):
+            save(model, self.folder / WEIGHTS)
+        self.note(files={name: sha256(self.folder / name) for name in (MODEL, WEIGHTS)})
+
+    def clean(self) -> None:
+        """Remove what writes have left that were killed; the lock says that nobody is writing."""
+        remove_temporary(self.folder)
 
     def end(self, state: State, **facts: Any) -> None:
         """Say how the run ended, and when."""
         self.note(state=state, ended=now(), **facts)
 
 
-def begin(
+def facts_of(
     name: str,
-    spec: Callable[[Path], str],
     *,
-    folder: str | os.PathLike[str] | None = None,
     command: Iterable[str] = (),
     seed: int | None = None,
-    data: Mapping[str, Matched | None] | None = None,
-) -> Run:
-    """Make a run's folder, `folder` or a new one under ``runs``, with the spec's text and what is known at the start.
-
-    `spec` gives the text for the folder, since paths in it are relative to where it stands; `data` are the matched
-    parts by name (``train``, ``validation``).
-
-    Raises `FileError`: ``run-exists`` for a folder that holds something, ``file-write`` where it cannot be made.
-    """
-    facts = {
+    epochs: int = 1,
+    data: Mapping[str, Matched | Streamed | None] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """What is known of a run before it begins; `data` are the matched parts by name (``train``, ``validation``), and
+    `labels` the texts that whole numbers stand for in them."""
+    return {
         "name": name,
         "state": "running",
         "started": now(),
         "ended": None,
         "seed": seed,
+        "epochs": epochs,
         "command": list(command),
         "data": {part: _data(matched) for part, matched in (data or {}).items() if matched is not None},
+        **({"labels": {name: list(classes) for name, classes in labels.items()}} if labels else {}),
         "versions": versions(),
+        "machine": machine(),
     }
-    run = Run(_fresh(name) if folder is None else _empty(Path(folder)))
+
+
+def begin(
+    facts: Mapping[str, Any], spec: Callable[[Path], str], *, folder: str | os.PathLike[str] | None = None
+) -> Run:
+    """Make a run's folder, `folder` or a new one under ``runs``, with the spec's text and the facts; this process has
+    its lock.
+
+    `spec` gives the text for the folder, since paths in it are relative to where it stands.
+
+    Raises `FileError`: ``run-exists`` for a folder that holds something, ``file-write`` where it cannot be made.
+    """
+    run = Run(_fresh(facts["name"]) if folder is None else _empty(Path(folder)))
+    run.lock()
     write_atomically(run.folder / SPEC, spec(run.folder))
     write_atomically(run.folder / FACTS, json.dumps(_json(facts), indent=2, ensure_ascii=False) + "\n")
     return run
@@ -146,8 +208,23 @@ def model_file(folder: str | os.PathLike[str]) -> Path:
     path = run.folder / MODEL
     if not path.is_file():
         message = f"the run `{run.folder}` has no `{MODEL}`: its state is `{run.facts.get('state')}`"
-        raise FileError(Problem("file-missing", message, help="train it to the end", file=str(path)))
+        help = f"`kspec fit --resume {run.folder}` goes on with it"
+        raise FileError(Problem("file-missing", message, help=help, file=str(path)))
+    if path in damaged_files(run):
+        message = f"`{path}` is damaged: its bytes are not those that were written"
+        help = f"`kspec fit --resume {run.folder}` writes it again, from the last checkpoint"
+        raise FileError(Problem("run-damaged", message, help=help, file=str(path)))
     return path
+
+
+def damaged_files(run: Run) -> list[Path]:
+    """The model and the weights, where they have not the hash with which they were written."""
+    found = []
+    for name, written in run.facts.get("files", {}).items():
+        path = run.folder / name
+        if not path.is_file() or sha256(path) != written:
+            found.append(path)
+    return found
 
 
 def versions() -> dict[str, str]:
@@ -178,9 +255,28 @@ def now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _data(matched: Matched) -> dict[str, Any]:
+def _data(matched: Matched | Streamed) -> dict[str, Any]:
+    """What was trained on. What is streamed is told by size and time: hashing it would be a pass of its own."""
     links = [{"array": link.array, "role": link.role, "port": link.port} for link in matched.links]
-    return {"file": matched.path, "sha256": sha256(matched.path), "rows": matched.rows, "matched": links}
+    files = (matched.path,) if matched.files is None else matched.files
+    streamed = isinstance(matched, Streamed)
+    facts: dict[str, Any] = {"file": matched.path}
+    if files == (matched.path,) and not streamed:
+        facts["sha256"] = sha256(matched.path)
+    elif not files:  # a Python object, which reads what it likes
+        pass
+    elif len(files) <= _LISTED:
+        facts["files"] = [_file(file, hashed=not streamed) for file in files]
+    else:
+        sizes = [os.stat(file).st_size for file in files if os.path.exists(file)]
+        facts["files"] = {"count": len(files), "bytes": sum(sizes)}
+    return {**facts, **({"streamed": True} if streamed else {}), "rows": matched.rows, "matched": links}
+
+
+def _file(path: str, *, hashed: bool) -> dict[str, Any]:
+    found = os.stat(path)
+    changed = datetime.fromtimestamp(found.st_mtime).astimezone().isoformat(timespec="seconds")
+    return {"file": path, **({"sha256": sha256(path)} if hashed else {"bytes": found.st_size, "changed": changed})}
 
 
 def _fresh(name: str) -> Path:
@@ -202,17 +298,26 @@ def _fresh(name: str) -> Path:
 
 
 def check_free(folder: str | os.PathLike[str]) -> None:
-    """Raise `FileError` (``run-exists``, ``file-write``) for a folder that cannot be a new run's; nothing is made."""
+    """Raise `FileError` (``run-exists``, ``file-write``) for a folder that cannot be a new run's; nothing is made.
+
+    What a run leaves that was ended before its facts were written counts for nothing.
+    """
     path = Path(folder)
     try:
         if not path.exists():
             return
-        taken = any(path.iterdir())
+        taken = any(not _is_ours(each.name) for each in path.iterdir())
     except OSError as error:
         raise FileError(_unwritable(path, (error.strerror or str(error)).lower())) from error
-    if taken:
-        what = "holds a run already" if (path / FACTS).exists() else "is not empty"
-        raise FileError(Problem("run-exists", f"`{path}` {what}", help="name another folder with `-o`", file=str(path)))
+    begun = (path / FACTS).exists()
+    if taken or begun:
+        what = "holds a run already" if begun else "is not empty"
+        help = (f"go on with it by `--resume {path}`, or " if begun else "") + "name another folder with `-o`"
+        raise FileError(Problem("run-exists", f"`{path}` {what}", help=help, file=str(path)))
+
+
+def _is_ours(name: str) -> bool:
+    return name in (LOCK, SPEC) or name.startswith(".kspec-")
 
 
 def _empty(path: Path) -> Path:

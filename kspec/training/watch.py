@@ -1,25 +1,30 @@
-"""What watches a training from inside `keras.Model.fit`, without slowing it.
-
-Keras hands a step's logs to callbacks on worker threads, and waits for the device there, as long as every callback
-says that it is ``async_safe``. So the logs are noted on those threads and told on the main one, between steps: no
-step waits for a display, and the display is never called from two threads.
-"""
+"""What watches a training: progress, history, and a loss that is no number."""
 
 from __future__ import annotations
 
 import io
 import math
-import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kspec.diagnostics import Problem, TrainingError
-from kspec.model.backend import load_keras
+from kspec.diagnostics import NotANumber, Problem
 from kspec.training.interrupts import Interrupts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Row = dict[str, Any]
 """A row of the history: `epoch`, counted from 1, and Keras's own keys."""
+
+
+def best(rows: Sequence[Row]) -> Row:
+    """The row with the least validation loss, or the least loss without validation; empty without any."""
+    key = "val_loss" if any("val_loss" in row for row in rows) else "loss"
+    known = [row for row in rows if isinstance(row.get(key), float)]
+    return dict(min(known, key=lambda row: float(row[key]))) if known else {}
+
 
 _EVERY = 0.05
 """Seconds between reports of steps: as often as a person can see."""
@@ -69,86 +74,88 @@ class Watch:
         self, progress: Progress, on_row: Callable[[Row], None], clock: Callable[[], float], interrupts: Interrupts
     ) -> None:
         self.rows: list[Row] = []
+        """The history; what a training that is gone on with has of it is put there first."""
+        self.leaves_out = False
+        """Whether a step whose loss is no number is left out, and nothing wrong."""
         self._interrupts = interrupts
         self._progress, self._on_row, self._clock = progress, on_row, clock
-        self._lock = threading.Lock()
         self._epoch, self._begun, self._due = 0, 0.0, 0.0
-        self._seen: tuple[int, Mapping[str, float]] = (0, {})
-        self._told = 0
-        self._bad: tuple[int, float] | None = None
-        self._main = threading.get_ident()
+        self._untold: tuple[int, Callable[[], Mapping[str, float]]] | None = None
 
-    def callbacks(self) -> tuple[Any, Any]:
-        """Keras's callbacks: one to stand before all others, so that none saves what is lost, and one after them."""
-        make = load_keras().callbacks.LambdaCallback
-        guard = make(
-            on_epoch_begin=lambda epoch, logs: self._begin(epoch + 1),
-            on_train_batch_begin=lambda batch, logs: self._between(),
-            on_train_batch_end=self._note,
-            on_epoch_end=lambda epoch, logs: self._verify(logs),
-        )
-        recorder = make(on_epoch_end=lambda epoch, logs: self._record(logs))
-        guard.async_safe = recorder.async_safe = True
-        return guard, recorder
+    def silent(self, rows: int) -> Watch:
+        """Watches the same training from so many rows of the history on, and tells nobody."""
+        other = Watch(Silent(), lambda row: None, self._clock, self._interrupts)
+        other.rows += self.rows[:rows]
+        other.leaves_out = self.leaves_out
+        return other
 
-    def _begin(self, epoch: int) -> None:
-        self._main = threading.get_ident()
-        self._epoch, self._begun, self._told, self._seen = epoch, self._clock(), 0, (0, {})
+    def tell(self, text: str) -> None:
+        """Something worth a line."""
+        self._progress.message(text)
+
+    def begin(self, epoch: int) -> None:
+        """An epoch begins."""
+        self._epoch, self._begun, self._untold = epoch, self._clock(), None
         self._progress.epoch_start(epoch)
 
-    def _note(self, batch: int, logs: Mapping[str, float]) -> None:
-        """A step is done. Called on any thread, and out of order."""
-        step, loss = batch + 1, logs.get("loss", 0.0)
-        with self._lock:
-            if step > self._seen[0]:
-                self._seen = (step, dict(logs))
-            # The loss is the epoch's mean, so every later step is as bad: the least one is the first.
-            if not math.isfinite(loss) and (self._bad is None or step < self._bad[0]):
-                self._bad = (step, loss)
-        if threading.get_ident() == self._main:
-            self._stop_if_bad()
+    @property
+    def asked(self) -> int | None:
+        """The signal that asked for an end."""
+        return self._interrupts.asked
 
-    def _between(self) -> None:
-        """Before a step, on the main thread."""
-        self._interrupts.raise_again()
-        if self._bad is not None:
-            self._stop_if_bad()
-        if self._seen[0] != self._told and self._clock() >= self._due:
+    def put_off(self, on: bool = True) -> AbstractContextManager[None]:
+        """In here a signal is noted only, and a second one ends the training at once; with `on` False the first one
+        does."""
+        return self._interrupts.put_off(on)
+
+    def between(self) -> AbstractContextManager[None]:
+        """Between two starts of steps: here a Ctrl-C ends the training, and none in what the context surrounds."""
+        return self._interrupts.between()
+
+    def steps(self, step: int, losses: np.ndarray, logs: Callable[[], Mapping[str, float]]) -> None:
+        """`step` steps of the epoch are done; of the last ones, the epoch's mean loss up to each. `logs` are asked for
+        where they are shown."""
+        import numpy as np
+
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if len(bad) and self.leaves_out:
+            told = ", ".join(str(step - len(losses) + int(place) + 1) for place in bad)
+            self.tell(f"epoch {self._epoch}: left out, with a loss that is not a number: step {told}")
+        elif len(bad):
+            # The loss is the epoch's mean, so every later step is as bad: this one is the first.
+            raise _not_a_number("loss", float(losses[bad[0]]), self._epoch, step - len(losses) + int(bad[0]) + 1)
+        self._untold = (step, logs)
+        if self._clock() >= self._due:
             self._tell()
 
     def _tell(self) -> None:
-        self._due = self._clock() + _EVERY
-        self._told, logs = self._seen
-        self._progress.step(self._told, logs)
+        if self._untold is not None:
+            step, logs = self._untold
+            self._due, self._untold = self._clock() + _EVERY, None
+            self._progress.step(step, logs())
 
-    def _verify(self, logs: Mapping[str, float]) -> None:
-        """All steps of the epoch are done and noted; the other callbacks have not seen its end yet."""
-        self._stop_if_bad()
+    def verify(self, logs: Mapping[str, float]) -> None:
+        """All steps of the epoch are done; callbacks have not seen its end yet."""
         for key in ("loss", "val_loss"):
             if not math.isfinite(logs.get(key, 0.0)):
-                raise _not_a_number(key, logs[key], f"epoch {self._epoch}")
+                raise _not_a_number(key, logs[key], self._epoch, None)
 
-    def _record(self, logs: Mapping[str, Any]) -> None:
-        if self._seen[0] != self._told:
-            self._tell()
+    def record(self, logs: Mapping[str, Any]) -> None:
+        """An epoch is over, and callbacks have seen its logs and added theirs."""
+        self._tell()
         row = {"epoch": self._epoch, **{key: _plain(value) for key, value in logs.items()}}
         self.rows.append(row)
         self._on_row(row)
         shown = {key: value for key, value in row.items() if key != "epoch" and isinstance(value, float)}
         self._progress.epoch_end(self._epoch, shown, self._clock() - self._begun)
 
-    def _stop_if_bad(self) -> None:
-        with self._lock:
-            bad = self._bad
-        if bad is not None:
-            raise _not_a_number("loss", bad[1], f"epoch {self._epoch}, step {bad[0]}")
 
-
-def _not_a_number(key: str, value: float, where: str) -> TrainingError:
+def _not_a_number(key: str, value: float, epoch: int, step: int | None) -> NotANumber:
     what = "not a number (NaN)" if math.isnan(value) else "infinite"
+    where = f"epoch {epoch}" + (f", step {step}" if step is not None else "")
     message = f"`{key}` became {what} in {where}"
     help = "lower the learning rate, clip the gradients (`clipnorm: 1.0` in the optimizer), or look at the data's scale"
-    return TrainingError(Problem("training-nan", message, help=help))
+    return NotANumber(Problem("training-nan", message, help=help), epoch, step)
 
 
 def _plain(value: Any) -> Any:

@@ -187,7 +187,7 @@ def test_a_cached_check_imports_neither_keras_nor_pydantic(in_tmp: Path) -> None
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("fast", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_several_processes_find_what_one_finds(checks: Counted, monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
     Path("all.yaml").write_text(EVERYTHING, encoding="utf-8")
     Path("defect.yaml").write_text("kspec: 1\n", encoding="utf-8")

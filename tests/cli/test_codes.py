@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from tests.conftest import check_golden, run_kspec
 
@@ -70,6 +71,13 @@ def cannot_adapt() -> list[str]:
 def compile_missing() -> list[str]:
     Path("small.yaml").write_text(SPEC.partition("compile:")[0], encoding="utf-8")
     return fit()
+
+
+def data_changed() -> list[str]:
+    # The module runs when the model is built, after the data were opened and before they are read.
+    Path("mine.py").write_text(FAILS.format(error="ValueError") + "\n\nimport os\n\nos.utime('data.npz')\n")
+    spec({"inputs:": "custom: [mine]\ninputs:", "layers:\n": "layers:\n  - Fails\n"})
+    return fit("--trust", "mine")
 
 
 def data_dtype() -> list[str]:
@@ -157,6 +165,41 @@ def run_format() -> list[str]:
     return ["evaluate", "run", "--data", "data.npz"]
 
 
+def resume_differs() -> list[str]:
+    run_kspec(*fit())
+    return fit("--resume", "run", "--set", "compile.optimizer=sgd", "--set", "seed=4", "--epochs", "9")
+
+
+def checkpoint_model() -> list[str]:
+    run_kspec(*fit())
+    spec({"  - Dense": "  - Dense: 5\n  - Dense"})
+    return fit("--resume", "run", "--accept-changes", "--epochs", "2")
+
+
+def checkpoint_damaged() -> list[str]:
+    run_kspec(*fit())
+    Path("run/checkpoints/000001/manifest.json").write_text("{}", encoding="utf-8")
+    return fit("--resume", "run", "--epochs", "2")
+
+
+def run_damaged() -> list[str]:
+    run_kspec(*fit())
+    with open("run/model.keras", "ab") as file:
+        file.write(b"x")
+    return ["evaluate", "run", "--data", "data.npz"]
+
+
+LOCKS: list[FileLock] = []
+"""Held by somebody else, for all that this process knows."""
+
+
+def run_locked() -> list[str]:
+    run_kspec(*fit())
+    LOCKS.append(FileLock("run/.lock"))
+    LOCKS[-1].acquire()
+    return fit("--resume", "run", "--epochs", "2")
+
+
 def failing(error: str) -> list[str]:
     Path("mine.py").write_text(FAILS.format(error=error), encoding="utf-8")
     spec({"inputs:": "custom: [mine]\ninputs:", "layers:\n": "layers:\n  - Fails\n"})
@@ -185,6 +228,24 @@ def weights() -> list[str]:
     return ["build", "small.yaml", "-o", "other.keras"]
 
 
+SUBCLASSED = """\
+import keras
+
+
+class Mine(keras.Model):
+    def call(self, x):
+        return x
+
+
+model = Mine(name="mine")
+"""
+
+
+def import_model() -> list[str]:
+    Path("own_model.py").write_text(SUBCLASSED, encoding="utf-8")
+    return ["import", "own_model:model", "--trust", "own_model", "-o", "mine.yaml"]
+
+
 def yaml_size() -> list[str]:
     Path("small.yaml").write_text(SPEC + "# " + "x" * 2**24, encoding="utf-8")
     return ["check", "small.yaml"]
@@ -192,7 +253,10 @@ def yaml_size() -> list[str]:
 
 CASES: dict[str, Callable[[], list[str]]] = {
     "cannot-adapt": cannot_adapt,
+    "checkpoint-damaged": checkpoint_damaged,
+    "checkpoint-model": checkpoint_model,
     "compile-missing": compile_missing,
+    "data-changed": data_changed,
     "data-dtype": data_dtype,
     "data-format": data_format,
     "data-labels": data_labels,
@@ -207,13 +271,17 @@ CASES: dict[str, Callable[[], list[str]]] = {
     "no-validation": no_validation,
     "no-example": no_example,
     "output-format": output_format,
+    "resume-differs": resume_differs,
     "revision": revision,
+    "run-damaged": run_damaged,
     "run-exists": run_exists,
     "run-format": run_format,
+    "run-locked": run_locked,
     "training-failed": lambda: failing("ValueError('no such weather')"),
     "training-memory": lambda: failing("MemoryError('1.0 TiB')"),
     "training-nan": training_nan,
     "usage": usage,
+    "import-model": import_model,
     "weights": weights,
     "yaml-size": yaml_size,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -272,7 +273,8 @@ def test_interrupting_is_130(project: Path) -> None:
     assert process.returncode == 130, err
     assert err.decode().strip() == "interrupted"
     epochs = len(Path("run/history.jsonl").read_text(encoding="utf-8").splitlines())
-    assert out.decode().endswith(f"→ run: interrupted after {epochs} epoch{'s' * (epochs != 1)}, no model is saved\n")
+    told = rf"→ run: interrupted after {epochs} epochs?( and \d+ steps?)?, which are kept; `kspec fit --resume run`"
+    assert re.search(told + r" goes on\n\Z", out.decode())
     assert json.loads(Path("run/run.json").read_text(encoding="utf-8"))["state"] == "interrupted"
 
 
@@ -320,6 +322,7 @@ def test_a_closed_output_is_no_error(project: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_every_command_that_reads_a_spec_reads_standard_input(project: Path) -> None:
     for command in (
         ["check", "-"],
@@ -420,3 +423,55 @@ def test_a_defect_in_one_file_hides_nothing_of_the_others(project: Path, monkeyp
     assert "two.yaml: a defect of kspec itself: ZeroDivisionError: ours" in outcome.err
     assert "ok: small.yaml" in outcome.out
     assert "error[unknown-argument]" in outcome.out
+
+
+LARGE = """\
+kspec: 1
+name: large
+inputs: {x: 4}
+layers:
+  - RepeatVector: 500000000
+  - Dense: {units: 4, activation: gelu}
+  - GlobalAveragePooling1D
+  - Dense: 1
+    name: y
+compile: {optimizer: sgd, loss: mse}
+fit: {batch_size: 1000}
+"""
+
+
+def test_memory_that_does_not_suffice_is_told_with_the_part_that_is_large(in_tmp: Path) -> None:
+    Path("large.yaml").write_text(LARGE, encoding="utf-8")
+    np.savez("data.npz", x=np.ones((1000, 4), "float32"), y=np.ones((1000, 1), "float32"))
+    done = run_kspec("fit", "large.yaml", "--data", "data.npz", "-o", "run", "--max-memory", "64GiB")
+    assert done.status == 4
+    first, help, *_ = done.err.splitlines()
+    assert first.startswith("error[training-memory] out of memory: a step of 1,000 examples takes about ")
+    assert "of activations" in first
+    assert help.strip().startswith(("`--set fit.batch_size=", "make the model smaller"))
+    assert json.loads(Path("run/run.json").read_text(encoding="utf-8"))["state"] == "failed"
+    assert not Path("run/model.keras").exists()
+
+
+@pytest.mark.slow
+def test_compiled_programs_are_kept(project: Path) -> None:
+    """In a process of its own: JAX is told once where to keep them."""
+
+    def fit(cache: str, *more: str) -> str:
+        command = [sys.executable, "-m", "kspec", "fit", "small.yaml", "--data", "data.npz", "-q", *more]
+        environment = {**os.environ, "KSPEC_CACHE": str(project / cache)}
+        done = subprocess.run(command, capture_output=True, check=True, text=True, env=environment)
+        return done.stdout + done.stderr
+
+    assert fit("kept", "-o", "first") == ""
+    programs = {path.name for path in (project / "kept" / "xla").glob("*-cache")}
+    assert programs
+    assert fit("kept", "-o", "second") == ""
+    assert {path.name for path in (project / "kept" / "xla").glob("*-cache")} == programs
+    histories = [(project / name / "history.jsonl").read_text() for name in ("first", "second")]
+    assert histories[0] == histories[1]
+    assert fit("none", "-o", "third", "--no-cache") == ""
+    assert not (project / "none" / "xla").exists()
+    facts = json.loads((project / "first" / "run.json").read_text(encoding="utf-8"))
+    assert facts["loop"]["way"] == "single"
+    assert facts["loop"]["why"] == "compiling a loop takes longer than it could save in so many steps"

@@ -69,6 +69,7 @@ def test_a_current_folder_that_is_gone(in_tmp: Path) -> None:
     assert done.stderr == ("error[environment] the current folder does not exist any more\n  change to one that does\n")
 
 
+@pytest.mark.slow
 def test_problems_without_end_are_told_to_an_end(in_tmp: Path) -> None:
     Path("same.yaml").write_text("kspec: 1\nvars: {" + "a: 1, " * 20_000 + "a: 2}\n", encoding="utf-8")
     Path("keys.yaml").write_text("kspec: 1\n" + "".join(f"k{n}: 1\n" for n in range(5000)), encoding="utf-8")
@@ -111,6 +112,7 @@ def test_an_empty_axis(in_tmp: Path) -> None:
     assert "error[data-shape]" in outcome.err
 
 
+@pytest.mark.slow
 def test_models_with_code_of_one_s_own_are_used_in_another_process(in_tmp: Path) -> None:
     """Classes that no decorator registers are known by the spec that names them, or by the package that is trusted."""
     Path("mine").mkdir()

@@ -38,7 +38,7 @@ def _side(value: Any) -> str:
 
 def variables(model: Any, prefix: str = "") -> dict[str, Any]:
     """Keras's variables by the paths that a difference has for them."""
-    from kspec.model.configuration import variable_names
+    from kspec.model.variables import variable_names
 
     found: dict[str, Any] = {}
     for layer in model.layers:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import kspec
 from kspec.report.diff.entries import entries
 from tests.comparison.helpers import diff_of, told
+from tests.conftest import SPECS
 
 CHAIN = """
 inputs: {x: 8}
@@ -222,6 +224,15 @@ def test_a_model_as_a_step_is_compared_inside() -> None:
     assert [each.before for each in found.weights.carried][:2] == ["encoder/dense/kernel", "encoder/dense/bias"]
     assert told(diff_of(one, one.replace("name: encoder", "name: encoder, trainable: false"))) == [
         "~ encoder; trainable True > False"
+    ]
+
+
+def test_the_weights_of_a_layer_whose_later_call_comes_first() -> None:
+    """Keras may come to the second call before the first: both only take inputs."""
+    found = kspec.diff(kspec.load(SPECS / "siamese_twin.yaml"), kspec.load(SPECS / "siamese_twin.yaml"))
+    assert [each.before for each in found.weights.carried] == [
+        *("left_code.dense/kernel", "left_code.dense/bias", "left_code.dense_1/kernel", "left_code.dense_1/bias"),
+        *("same_digit/kernel", "same_digit/bias"),
     ]
 
 

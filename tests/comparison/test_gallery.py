@@ -35,6 +35,7 @@ def test_a_spec_is_what_was_saved_of_it(path: Path, tmp_path: Path) -> None:
     assert found.a.numbers == found.b.numbers
 
 
+@pytest.mark.slow
 def test_costs_are_told_where_anything_differs() -> None:
     """The numbers of `kspec cost`; of axes that are open where their size is given."""
     from kspec.targets import know

@@ -28,8 +28,6 @@ QUICK = (
     "digits_mlp",
     "lstm_states",
     "siamese_twin",
-    "transfer",
-    "two_headed_mlp",
     "vae",
     "wide_and_deep",
 )
@@ -116,7 +114,16 @@ def test_the_first_spec_learns(here: Path) -> None:
     rows = [json.loads(line) for line in (here / "run/history.jsonl").read_text(encoding="utf-8").splitlines()]
     assert max(row["val_accuracy"] for row in rows) >= 0.95
     assert {path.name for path in (here / "run").iterdir()} == {
-        *("spec.yaml", "run.json", "history.jsonl", "curve.svg", "model.keras", "model.weights.h5"),
+        *(
+            "spec.yaml",
+            "run.json",
+            "history.jsonl",
+            "curve.svg",
+            "model.keras",
+            "model.weights.h5",
+            "checkpoints",
+            ".lock",
+        ),
     }
     again = run_kspec("check", here / "run/spec.yaml")
     assert again.status == 0, again.text

@@ -100,7 +100,10 @@ def _no_yaml(text: str, rng: random.Random) -> str:
     return text[:place] + rng.choice(["", text[place] * 2]) + text[place + 1 :]
 
 
-MISTAKES = (_unread, _twice, _no_yaml, _misspelt_section, _of_another_type, _missing_file)
+MISTAKES = (
+    *(_unread, _no_yaml, _of_another_type, _missing_file),
+    *(pytest.param(mistake, marks=pytest.mark.slow) for mistake in (_twice, _misspelt_section)),
+)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
@@ -238,11 +241,11 @@ def test_what_cannot_be_read_hides_nothing_inside_it_or_after_it() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["- a: [", "a: {\nkspec: 1\n", "? [\n", "kspec: 1\n'\n", "!!x {"])
+@pytest.mark.parametrize("text", ["- a: [", "a: {\nkspec: 1\n", "? [\n", "kspec: 1\n'\n"])
 def test_errors_that_cannot_be_read_around_are_one(text: str) -> None:
     with pytest.raises(SpecError) as caught:
         kspec.loads(text, name="spec.yaml", partly=True)
-    assert [problem.code for problem in caught.value.problems][:1] == ["yaml-syntax"] or "tag" in str(caught.value)
+    assert [problem.code for problem in caught.value.problems] == ["yaml-syntax"]
 
 
 def test_models_that_no_tensor_reaches_are_looked_at(in_tmp: Path) -> None:

@@ -135,7 +135,10 @@ OPTIMIZERS: dict[str, tuple[str, Callable[[], Any]]] = {
 }
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "SGD", "AdamW"])
+FURTHER = [pytest.param(name, marks=pytest.mark.slow) for name in ("SGD", "AdamW")]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", *FURTHER])
 def test_three_epochs_without_shuffling_are_keras_own(tmp_path: Path, optimizer: str) -> None:
     written, make = OPTIMIZERS[optimizer]
     x, y = write_data(tmp_path / "data.npz")

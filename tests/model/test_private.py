@@ -7,6 +7,7 @@ import inspect
 import math
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ import pytest
 
 from kspec.model import private
 from kspec.model.draws import Draw
+from kspec.model.quiet import without_keras_warnings
 from tests.model import twins
 from tests.model.twins import keras
 
@@ -222,3 +224,102 @@ def test_mask_of() -> None:
     masked = keras.layers.Masking()(rows)
     assert private.mask_of(rows) is None
     assert private.mask_of(masked).shape == (None, 3)
+
+
+def test_the_state_of_a_training_is_lent() -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    private.prepare_training(model, (np.ones((1, 2)), np.ones((1, 1)), None))
+    state = (
+        *([variable.value + 1 for variable in part] for part in (model.trainable_variables, [])),
+        [variable.value for variable in model.optimizer.variables],
+        [variable.value for variable in model.metrics_variables],
+    )
+    callback = keras.callbacks.Callback()
+    callback.set_model(model)
+    private.lend_state(model, state)
+    assert not private.state_is_back(model)
+    before = np.asarray(model.layers[0].bias.value)
+    assert callback.model is model
+    assert private.state_is_back(model)
+    np.testing.assert_array_equal(np.asarray(model.layers[0].bias.value), before + 1)
+    private.forget_state(model)
+    assert model._jax_state is None
+    assert private.state_is_back(model)
+
+
+def test_weights_that_are_spared_the_decay() -> None:
+    chosen = keras.optimizers.AdamW()
+    assert not private.spares_decay(chosen)
+    chosen.exclude_from_weight_decay(var_names=["bias"])
+    assert private.spares_decay(chosen)
+    weight = keras.Variable([1.0])
+    other = keras.optimizers.AdamW()
+    other.exclude_from_weight_decay(var_list=[weight])
+    assert private.spares_decay(other)
+
+
+def test_optimizers_are_built_once() -> None:
+    """A LossScaleOptimizer that is built twice has its own variables twice."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mse")
+    private.prepare_training(model, (np.ones((1, 2)), np.ones((1, 1)), None))
+    paths = [variable.path for variable in model.optimizer.variables]
+    assert len(set(paths)) == len(paths)
+
+
+def test_steps_of_ones_own_are_told_from_keras_own() -> None:
+    class Own(keras.Model):  # type: ignore[misc]
+        def train_step(self, state: Any, data: Any) -> Any:
+            return super().train_step(state, data)
+
+    made = chain()
+    assert private.steps_are_keras_own(made)
+    assert not private.steps_are_keras_own(Own(made.inputs, made.outputs))
+
+
+def test_the_first_epoch_of_a_restored_training() -> None:
+    model = chain()
+    assert private.first_epoch(model) == 0
+    model._initial_epoch = 3
+    assert private.first_epoch(model) == 3
+    source = inspect.getsource(keras.callbacks.BackupAndRestore)
+    assert "self.model._initial_epoch" in source
+
+
+def test_the_global_seed() -> None:
+    private.restore_global_seed(np.array([1, 2], "uint32"))
+    assert np.asarray(private.global_seed().value).tolist() == [1, 2]
+    keras.random.uniform(())
+    drawn = np.asarray(private.global_seed().value).tolist()
+    assert drawn != [1, 2]
+    one = np.asarray(keras.random.uniform(()))
+    private.restore_global_seed(np.array(drawn, "uint32"))
+    np.testing.assert_array_equal(one, np.asarray(keras.random.uniform(())))
+
+
+def test_what_calls_gave_is_told() -> None:
+    model, told = chain(), []
+    with private.scoped(
+        model, lambda *_: contextlib.nullcontext(), after=lambda place, made: told.append((place, made))
+    ):
+        made = model(np.ones((1, 3), "float32"))
+    assert [place[1:] for place, _ in told[:2]] == [("shared", 0), ("shared", 1)]
+    np.testing.assert_array_equal(told[-1][1], made)
+
+
+def test_weights_are_opened(tmp_path: Path) -> None:
+    import h5py
+
+    model, paths = chain(), []
+
+    def opened(path: Any) -> Any:
+        paths.append(path)
+        return h5py.File(path, "w")
+
+    with private.weights_opened(opened), without_keras_warnings():
+        model.save_weights(tmp_path / "small.weights.h5")
+        model.save(tmp_path / "small.keras")  # in memory
+    assert paths == [tmp_path / "small.weights.h5"]
+    model.load_weights(tmp_path / "small.weights.h5")
+    model.load_weights(tmp_path / "small.keras")

@@ -117,6 +117,13 @@ def test_weights_beside_a_step_and_at_the_top(tmp_path: Path, monkeypatch: pytes
     assert [problem.code for problem in caught.value.problems] == ["weights"]
 
 
+def test_a_normalization_computes_with_the_arrays_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("n.npz", mean=np.full(4, 5, "float32"), variance=np.full(4, 4, "float32"), count=np.int32(7))
+    model = build("inputs: {x: 4}\nlayers: [{Normalization: {}, weights: n.npz}]\n")
+    assert np.asarray(model(np.full((1, 4), 9, "float32"))).tolist() == [[2.0] * 4]
+
+
 def test_saved_models_and_specs_as_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     trained = build(CHAIN)

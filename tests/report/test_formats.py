@@ -57,7 +57,7 @@ PROBLEMS = some.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     some.lists(PROBLEMS, max_size=4), some.lists(some.builds(Checked, TEXT, some.none() | some.integers(0)), max_size=2)
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -283,3 +284,11 @@ def test_what_keras_does_with_such_labels(labels: int) -> None:
         warnings.simplefilter("ignore")
         history = model.fit(X, np.full(20, labels), verbose=0)
     assert len(history.history["loss"]) == 1
+
+
+def test_too_few_rows_to_validate_on_are_those_of_the_validation_file() -> None:
+    x, y = rows(20)
+    train, held = matched({"pixels": x}, {"digit": y}), matched({"pixels": x[:4]}, {"digit": y[:4]})
+    with pytest.raises(FileError) as caught:
+        check_steps(train, settings(batch_size=4, validation_steps=2), replace(held, path="held.npz"))
+    assert caught.value.problems[0].file == "held.npz"

@@ -166,8 +166,13 @@ def test_other_shapes_are_refused_with_what_to_do(
 def test_arrays_that_are_no_numbers_are_refused_only_where_they_are_wanted(save: Any) -> None:
     names = np.array(["a"] * 20)
     assert match(save(x=X, y=Y, names=names, more=np.array([{}], object)), ONE).rows == 20
+    (problem,) = problems(lambda: match(save(x=X.astype(str), y=Y), ONE))
+    assert (problem.code, problem.message) == (
+        "data-dtype",
+        "`x` holds text, and the input `pixels` takes real numbers",
+    )
     (problem,) = problems(lambda: match(save(x=X, y=names), ONE))
-    assert (problem.code, problem.message) == ("data-dtype", "`y` holds text, and a model needs numbers")
+    assert problem.message == "`y` holds text, and it is not known which number stands for which"
 
 
 def test_an_output_without_loss_needs_no_targets(save: Any) -> None:

@@ -140,13 +140,13 @@ def test_a_member_that_is_no_array_of_numbers_is_refused_when_read(case: str, tm
 def test_missing_files_folders_and_other_endings(tmp_path: Path) -> None:
     (tmp_path / "digits.npz").write_bytes(npz_bytes(x=X))
     (tmp_path / "folder.npz").mkdir()
-    (tmp_path / "data.csv").write_text("1,2")
+    (tmp_path / "data.xlsx").write_text("1,2")
     missing = _problem(lambda: open_source(str(tmp_path / "digit.npz")))
     assert (missing.code, missing.help) == ("file-missing", "did you mean `digits.npz`?")
     assert "does not exist" in _problem(lambda: open_source(str(tmp_path / "nowhere" / "x.npz"))).help
     assert "is a folder" in _problem(lambda: open_source(str(tmp_path / "folder.npz"))).message
     assert "is a folder" in _problem(lambda: open_source(str(tmp_path))).message
-    other = _problem(lambda: open_source(str(tmp_path / "data.csv")))
+    other = _problem(lambda: open_source(str(tmp_path / "data.xlsx")))
     assert other.code == "data-format"
     assert "supported: `.npz`" in other.help
     assert _problem(lambda: open_source("bad\0name.npz")).code == "file-missing"
@@ -216,3 +216,12 @@ def _problem(call: Callable[[], object]):  # type: ignore[no-untyped-def]
         call()
     assert len(caught.value.problems) == 1
     return caught.value.problems[0]
+
+
+def test_what_cannot_be_streamed_says_how_to_save_it(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "packed.npz", x=np.zeros((4, 2)))
+    np.savez(tmp_path / "columns.npz", x=np.asfortranarray(np.zeros((4, 2))))
+    for name, help in (("packed", "which compresses nothing"), ("columns", "numpy.ascontiguousarray(array)")):
+        found = _problem(lambda: open_npz(str(tmp_path / f"{name}.npz")).blocks(["x"]))  # noqa: B023
+        assert found.code == "too-large"
+        assert help in found.help

@@ -11,7 +11,8 @@ import pytest
 from kspec.diagnostics import FileError, SpecError, TrainingError
 from kspec.spec.schema import Data, DataFile
 from kspec.training import Run, begin, model_file, open_run, prepare, train
-from kspec.training.run import sha256
+from kspec.training.resuming import Resumed
+from kspec.training.run import facts_of, sha256
 from tests.training.models import Recording, classifier, keras, rows, settings, state
 
 X, Y = rows(60)
@@ -32,13 +33,13 @@ def test_from_files_to_a_finished_run(files: Data) -> None:
         "validation: data.npz: x_test → pixels, y_test → digit (20 rows)"
     )
     parts = {"train": prepared.train, "validation": prepared.validation}
-    run = begin("digits", lambda _: "kspec: 1\n", command=["kspec", "fit"], seed=7, data=parts)
+    run = begin(facts_of("digits", command=["kspec", "fit"], seed=7, data=parts), lambda _: "kspec: 1\n")
     assert run.facts["state"] == "running"
-    history = train(model, chosen, prepared, run, progress)
+    history = train(model, chosen, prepared, Resumed(run, None), progress)
 
     assert run.folder.parent == Path("runs")
     assert run.folder.name.startswith("digits-20")
-    names = ["history.jsonl", "model.keras", "model.weights.h5", "run.json", "spec.yaml"]
+    names = [".lock", "checkpoints", "history.jsonl", "model.keras", "model.weights.h5", "run.json", "spec.yaml"]
     assert sorted(path.name for path in run.folder.iterdir()) == names
     assert (run.folder / "spec.yaml").read_text() == "kspec: 1\n"
     facts = run.facts
@@ -94,9 +95,9 @@ def test_a_failed_and_an_interrupted_run_say_so_and_keep_what_there_is(files: Da
     for stopping, ending, raised in ends:
         model = classifier()
         prepared = prepare(model, settings(), files)
-        run = begin("digits", lambda _: "")
+        run = begin(facts_of("digits"), lambda _: "")
         with pytest.raises(raised):
-            train(model, settings(), prepared, run, callbacks=[raising(stopping)])
+            train(model, settings(), prepared, Resumed(run, None), callbacks=[raising(stopping)])
         assert run.facts["state"] == ending
         assert run.facts["ended"]
         assert not (run.folder / "model.keras").exists()
@@ -110,34 +111,38 @@ def test_layers_are_adapted_to_the_rows_that_are_trained_on(files: Data) -> None
     model = keras.Sequential([keras.Input((4,), name="x"), layer, keras.layers.Dense(3, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     chosen, progress = settings(validation_split=0.5), Recording()
-    train(model, chosen, prepare(model, chosen, files), begin("digits", lambda _: ""), progress)
+    place = Resumed(begin(facts_of("digits"), lambda _: ""), None)
+    train(model, chosen, prepare(model, chosen, files), place, progress)
     np.testing.assert_array_equal(np.asarray(layer.adapt_mean.value), X[:30].mean(0))
     assert progress.of("message") == [("adapted to the training data: norm",)]
 
 
 def test_folders_are_new_and_their_names_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    runs = [begin("a", lambda _: "") for _ in range(3)]
+    runs = [begin(facts_of("a"), lambda _: "") for _ in range(3)]
     assert len({run.folder for run in runs}) == 3
-    assert begin("../../etc/passwd", lambda _: "").folder.resolve().parent == tmp_path / "runs"
-    assert begin("...", lambda _: "").folder.name.startswith("model-")
-    assert begin("x", lambda _: "", folder="here/it/is").folder == Path("here/it/is")
+    assert begin(facts_of("../../etc/passwd"), lambda _: "").folder.resolve().parent == tmp_path / "runs"
+    assert begin(facts_of("..."), lambda _: "").folder.name.startswith("model-")
+    assert begin(facts_of("x"), lambda _: "", folder="here/it/is").folder == Path("here/it/is")
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
-    begin("a", lambda _: "", folder=tmp_path / "run")
+    begin(facts_of("a"), lambda _: "", folder=tmp_path / "run")
     with pytest.raises(FileError) as caught:
-        begin("a", lambda _: "", folder=tmp_path / "run")
+        begin(facts_of("a"), lambda _: "", folder=tmp_path / "run")
     (problem,) = caught.value.problems
-    assert (problem.code, problem.help) == ("run-exists", "name another folder with `-o`")
+    assert (problem.code, problem.help) == (
+        "run-exists",
+        f"go on with it by `--resume {tmp_path / 'run'}`, or name another folder with `-o`",
+    )
     assert "holds a run already" in problem.message
     (tmp_path / "file").write_text("x")
     with pytest.raises(FileError, match="cannot make the run's folder"):
-        begin("a", lambda _: "", folder=tmp_path / "file")
+        begin(facts_of("a"), lambda _: "", folder=tmp_path / "file")
 
 
 def test_what_json_has_not_is_null(tmp_path: Path) -> None:
-    run = begin("a", lambda _: "", folder=tmp_path / "run")
+    run = begin(facts_of("a"), lambda _: "", folder=tmp_path / "run")
     run.append({"epoch": 1, "loss": 0.1, "f1": float("nan"), "by_class": [1.0, float("inf")]})
     assert run.history == ({"epoch": 1, "loss": 0.1, "f1": None, "by_class": [1.0, None]},)
     with open(run.folder / "history.jsonl", "a") as file:

@@ -14,7 +14,10 @@ from kspec.spec import schema as models
 from kspec.spec.sections import DTYPES
 
 _SHAPE = {"type": ["array", "string"], "pattern": plain.DOLLAR, "items": reference("axis")}
-_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+_COLUMNS = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "array"], "items": {"type": "string"}},
+}
 _NULLABLE = ["object", "null"]
 
 
@@ -143,8 +146,12 @@ _OWN: dict[str, dict[str, Schema]] = {
         "class_weight": {"type": [*_NULLABLE, "string"], "pattern": plain.DOLLAR},
         "sample_weight": {"type": ["string", *_NULLABLE], "additionalProperties": {"type": "string"}},
     },
-    "file": {"fields": _TEXTS},
-    "data": {name: reference("file") for name in ("train", "validation", "test")},
+    "file": {"fields": _COLUMNS, "where": {"type": "object"}},
+    "data": {
+        **{name: reference("file") for name in ("train", "validation", "test")},
+        "fields": _COLUMNS,
+        "labels": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+    },
     "bounds": {"min": _COUNT, "max": _COUNT},
     "memory bounds": {"min": _MEMORY, "max": _MEMORY},
     "expected output": {"shape": _SHAPE, "dtype": plain.choice(DTYPES, ["str", "null"])},

@@ -74,13 +74,13 @@ def device(name: str, known: Mapping[str, Device]) -> Device:
     raise UsageError(Problem("usage", f"there is no device `{name}`", help=help))
 
 
-def time(cost: Cost, device: Device, dtype: str, utilisation: float) -> Time:
+def time(cost: Cost, device: Device, utilisation: float) -> Time:
     """How long a training step takes: for each call its operations at `utilisation` of the device's speed, or what it
     moves at the device's bandwidth, whichever is longer.
 
     That what one call reads and writes passes through memory once in each pass is XLA's best case.
     """
-    taken = dtype if dtype in device.flops else max(device.flops, key=lambda name: device.flops[name])
+    taken = cost.dtype if cost.dtype in device.flops else max(device.flops, key=lambda name: device.flops[name])
     speed = device.flops[taken] * utilisation
     calls = [share for place, share in cost.shares.items() if len(place) == 1]
     waits = [(share.training / speed, share.moved / device.bandwidth) for share in calls]

@@ -87,7 +87,18 @@ def _measure(model: Any, plan: Plan, section: Compile | None, batch: Batch) -> C
         again if again.again else None,
         repeated,
         prices.endless,
+        _dtype(plan, in_step),
     )
+
+
+def _dtype(plan: Plan, flops: Mapping[tuple[str, ...], float]) -> str:
+    """The dtype in which most is computed."""
+    found: dict[str, float] = {}
+    for call in plan.calls:
+        if call.outputs:
+            dtype = call.outputs[0][1]
+            found[dtype] = found.get(dtype, 0.0) + flops.get((call.name,), 0.0)
+    return max(found, key=lambda dtype: found[dtype])
 
 
 def _counted(program: Program, plan: Plan, prices: Prices) -> tuple[float, dict[tuple[str, ...], float], float]:

@@ -91,6 +91,8 @@ class Cost(NamedTuple):
     """FLOPs of computing blocks again."""
     endless: bool
     """Whether a loop was counted once of which nobody knows how often it runs."""
+    dtype: str
+    """The dtype in which most is computed."""
 
     def share(self, *names: str) -> Share:
         """The share of a call; nothing, for one that computes nothing."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from kspec.comparison.difference import Difference
 from kspec.comparison.sketch import Numbers
+from kspec.model.memory import size_text
 
 
 class Figure(NamedTuple):
@@ -46,7 +47,7 @@ def _costs(a: Numbers, b: Numbers) -> list[Figure]:
 
 
 def _figure(name: str, before: int, after: int, *, bytes: bool = False) -> Figure:
-    shown = [size(number) if bytes else f"{number:,}" for number in (before, after)]
+    shown = [size_text(number) if bytes else f"{number:,}" for number in (before, after)]
     more = (after > before) - (after < before)
     return Figure(name, shown[0], shown[1], _change(before, after, bytes), more)
 
@@ -54,7 +55,7 @@ def _figure(name: str, before: int, after: int, *, bytes: bool = False) -> Figur
 def _change(before: int, after: int, bytes: bool) -> str:
     if before == after:
         return ""
-    amount = size(abs(after - before)) if bytes else f"{abs(after - before):,}"
+    amount = size_text(abs(after - before)) if bytes else f"{abs(after - before):,}"
     sign = "+" if after > before else "-"
     if not before:
         return f"{sign}{amount}"
@@ -71,16 +72,6 @@ def percent(value: float, *, sign: bool = False) -> str:
     elif text == "0.0" and value:
         text = "0.1"
     return f"{('+' if value > 0 else '-') if sign else ''}{text.removesuffix('.0')} %"
-
-
-def size(count: int) -> str:
-    """Bytes in steps of 1,024: `1.2 KiB`."""
-    number = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if number < 1024 or unit == "TiB":
-            break
-        number /= 1024
-    return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
 
 
 def headline(difference: Difference) -> str:

@@ -45,10 +45,15 @@ def _steps(spec: Spec) -> int | None:
     epochs = fit.epochs - fit.initial_epoch
     if fit.steps_per_epoch is not None:
         return fit.steps_per_epoch * epochs
-    rows = _rows(spec.data.train.path) if spec.data is not None and spec.data.train is not None else None
+    data = spec.data
+    if data is None or data.train is None or data.train.path is None or data.train.where:
+        return None
+    carved = [file for file in (data.validation, data.test) if file is not None and file.path is None]
+    rows = _rows(data.train.path) if not any(file.where for file in carved) else None
     if rows is None:
         return None
-    return math.ceil(rows * (1 - fit.validation_split) / (fit.batch_size or 32)) * epochs
+    left = 1 - fit.validation_split - sum(file.fraction or 0 for file in carved)
+    return math.ceil(rows * left / (fit.batch_size or 32)) * epochs
 
 
 _UNREADABLE = (

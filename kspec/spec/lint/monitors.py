@@ -46,7 +46,7 @@ def _validates(spec: Spec) -> bool:
     data = spec.data
     if (spec.fit is not None and spec.fit.validation_split) or data is None or data.train is None:
         return True
-    if data.validation is not None:
+    if data.validation is not None or data.train.path is None:
         return True
     try:
         with zipfile.ZipFile(data.train.path) as archive:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import FileError, Problem
 from kspec.model.interface import Interface, Output, Port
-from kspec.training.data.match import Matched
+from kspec.training.data.matched import Linked, Matched
+from kspec.training.data.stream import Streamed
 from kspec.training.data.targets import check_targets
 from kspec.training.data.tokens import check_tokens
 from kspec.training.data.values import Extent, extent, first, is_whole
@@ -42,6 +43,21 @@ def check(data: Matched, model: Any, interface: Interface, *, allow_nan: bool = 
         raise FileError(problems)
 
 
+def checked(
+    data: Matched | Streamed, model: Any, interface: Interface, *, allow_nan: bool = False
+) -> Matched | Streamed:
+    """The data: looked through, or, streamed, such as look through each block when it is first read, the first one now.
+
+    Raises what `check` raises.
+    """
+    if isinstance(data, Matched):
+        check(data, model, interface, allow_nan=allow_nan)
+        return data
+    data = data.looked_at(lambda rows: check(rows, model, interface, allow_nan=allow_nan))
+    data.head(1)
+    return data
+
+
 def _empty(data: Matched) -> list[Problem]:
     """Arrays without any element: there is nothing to look at, and nothing to learn from."""
     arrays = [(name, array) for part in (data.x, data.y, data.weights) for name, array in part.items()]
@@ -53,7 +69,7 @@ def _empty(data: Matched) -> list[Problem]:
     ]
 
 
-def check_steps(data: Matched, settings: Fit, validation: Matched | None) -> None:
+def check_steps(data: Linked, settings: Fit, validation: Linked | None) -> None:
     """Hold the number of rows against batches, steps and the part kept for validation.
 
     Raises `FileError` (``data-steps``): Keras warns and trains less, or validates on nothing.
@@ -85,7 +101,9 @@ def check_steps(data: Matched, settings: Fit, validation: Matched | None) -> Non
             message = (
                 f"`validation_steps: {settings.validation_steps}` is beyond the data: {_rows(held)} make {batches}"
             )
-            problems.append(_steps(data, message, "validation_steps", f"at most {batches}, or leave it out"))
+            problems.append(
+                _steps(validation or data, message, "validation_steps", f"at most {batches}, or leave it out")
+            )
     if problems:
         raise FileError(problems)
 
@@ -99,7 +117,7 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _steps(data: Matched, message: str, key: str, help: str) -> Problem:
+def _steps(data: Linked, message: str, key: str, help: str) -> Problem:
     return Problem("data-steps", message, ("fit", key), help, file=data.path)
 
 
@@ -121,17 +139,19 @@ def _finite(data: Matched, extents: dict[int, Extent]) -> list[Problem]:
         if found.finite and max(-found.low, found.high) > _LARGEST:
             place = first(array, lambda block: np.abs(block) > _LARGEST)
             assert place is not None
+            file, place = data.where(place)
             message = f"`{name}{place}` is {place.value:g}, which is infinity in float32"
-            problems.append(Problem("data-nan", message, help="give it in another unit", file=data.path))
+            problems.append(Problem("data-nan", message, help="give it in another unit", file=file))
         if found.finite:
             continue
         place = first(array, lambda block: ~np.isfinite(block))
         assert place is not None  # the extremes said that there is one
+        file, place = data.where(place)
         what = "NaN (not a number)" if math.isnan(place.value) else "infinity"
         count = sum(int((~np.isfinite(row)).sum()) for row in np.array_split(array, max(len(array) // 65536, 1)))
         more = f", one of {count:,}" if count > 1 else ""
         help = "fill or drop those rows, or allow them by `--allow-nan`"
-        problems.append(Problem("data-nan", f"`{name}{place}` is {what}{more}", help=help, file=data.path))
+        problems.append(Problem("data-nan", f"`{name}{place}` is {what}{more}", help=help, file=file))
     return problems
 
 
@@ -145,17 +165,19 @@ def _whole_input(data: Matched, port: Port, found: Extent) -> list[Problem]:
     if not is_whole(array):
         place = first(array, lambda block: np.floor(block) != block)
         assert place is not None  # it was seen that there is one
+        file, place = data.where(place)
         message = f"`{name}{place}` is {place.value:g}: the input `{port.name}` takes whole numbers ({port.dtype})"
         help = f"round them, or declare the input as `{port.name}: {{shape: …, dtype: float32}}`"
-        return [Problem("data-dtype", message, help=help, file=data.path)]
+        return [Problem("data-dtype", message, help=help, file=file)]
     limits = np.iinfo(port.dtype)
     if limits.min <= found.low and found.high <= limits.max:
         return []
     place = first(array, lambda block: (block < limits.min) | (block > limits.max))
     assert place is not None  # the extremes said that there is one
+    file, place = data.where(place)
     message = f"`{name}{place}` is {int(place.value)}: the input `{port.name}` takes {port.dtype}"
     help = f"{limits.min} to {limits.max}, or declare the input with a wider dtype"
-    return [Problem("data-dtype", message, help=help, file=data.path)]
+    return [Problem("data-dtype", message, help=help, file=file)]
 
 
 def _weights(data: Matched, output: Output) -> list[Problem]:
@@ -165,5 +187,6 @@ def _weights(data: Matched, output: Output) -> list[Problem]:
     extra = array.shape[1:]
     if extra in ((), (1,)) or (len(extra) <= len(target.shape[1:]) and extra == target.shape[1 : 1 + len(extra)]):
         return []
-    message = f"`{name}` is {array.shape}, and the targets of `{output.name}` are {target.shape}"
-    return [Problem("data-shape", message, help=f"sample weights are {(len(target),)}, one a row", file=data.path)]
+    message = f"`{name}` is {data.shape(array)}, and the targets of `{output.name}` are {data.shape(target)}"
+    help = f"sample weights are {data.shape(target)[:1]}, one a row"
+    return [Problem("data-shape", message, help=help, file=data.path)]

@@ -7,98 +7,121 @@ or output), and then ``x_train`` and ``y_train``, or ``x_test`` and ``y_test``, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack
 
 from kspec.diagnostics import FileError, Note, Problem, listing, suggestion
-from kspec.model.interface import Interface, Port, Shape
-from kspec.model.memory import memory_bound, size_text
-from kspec.training.data.npz import refuse_dtype
-from kspec.training.data.source import Field, Source
+from kspec.model.interface import Interface, Port
+from kspec.model.memory import data_budget, size_text
+from kspec.training.data.images import sized
+from kspec.training.data.labels import encoded
+from kspec.training.data.matched import Classes, Link, Matched
+from kspec.training.data.shapes import fitted
+from kspec.training.data.source import Field, Source, refuse_dtype
+from kspec.training.data.stacked import stacked
+from kspec.training.data.stream import Streamed
 
 if TYPE_CHECKING:
     import numpy as np
+
+__all__ = ["Classes", "Link", "Matched", "Streamed", "held_out", "linked", "match", "weights_in"]
 
 Part = Literal["train", "test"]
 WEIGHT = "sample_weight"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One array and what it is for: an input, the targets of an output, or the sample weights of one."""
+class Asked(TypedDict, total=False):
+    """What may be asked of `match`.
 
-    array: str
-    port: str
-    role: Literal["input", "target", "weight"]
+    `fields` maps names of inputs, outputs and ``sample_weight`` or ``sample_weight_OUTPUT`` to names of arrays, to
+    lists of such that stand side by side, or to patterns of them; `sample_weight` names the array of weights for all
+    outputs, or one for each output. `part` says which of ``x_train`` and ``x_test`` is meant, and without `targets`
+    inputs alone are. `labels` are known classes by the names of inputs and outputs; others are taken from the texts of
+    the source that `learn` gives.
+    """
 
-    def __str__(self) -> str:
-        return f"{self.array} → {'sample weights of ' if self.role == 'weight' else ''}{self.port}"
-
-
-@dataclass(frozen=True)
-class Matched:
-    """Arrays of one file as a model takes them, by the names of inputs and outputs, all of `rows` rows."""
-
-    path: str
-    links: tuple[Link, ...]
-    rows: int
-    x: Mapping[str, np.ndarray] = field(repr=False)
-    y: Mapping[str, np.ndarray] = field(repr=False)
-    weights: Mapping[str, np.ndarray] = field(repr=False)
-    family: str = ""
-
-    def describe(self) -> str:
-        """``x_train → pixels, y_train → digit``."""
-        return ", ".join(str(link) for link in self.links)
-
-    def told(self) -> str:
-        """What was matched in which file: ``digits.npz: x → pixels, y → digit (1,797 rows)``."""
-        return f"{Path(self.path).name}: {self.describe()} ({self.rows:,} rows)"
-
-    def slice(self, start: int, stop: int) -> Matched:
-        """Rows `start` to `stop`, without copying."""
-        x, y, weights = ({name: a[start:stop] for name, a in part.items()} for part in (self.x, self.y, self.weights))
-        return replace(self, rows=stop - start, x=x, y=y, weights=weights)
-
-    def array_of(self, role: str, port: str) -> str:
-        """The name in the file of what is for `port`."""
-        return next((link.array for link in self.links if (link.role, link.port) == (role, port)), port)
+    fields: Mapping[str, str | Sequence[str]] | None
+    sample_weight: str | Mapping[str, str] | None
+    part: Part
+    targets: bool
+    labels: Mapping[str, Sequence[str]] | None
+    learn: Callable[[], Source | None]
 
 
 def match(
+    source: Source, interface: Interface, *, budget: int | None = None, **asked: Unpack[Asked]
+) -> Matched | Streamed:
+    """The arrays for every input, and with `targets` for every output and its sample weights.
+
+    What takes more than `budget` bytes (by default `data_budget()`) is streamed.
+
+    Raises `FileError`: ``data-match`` for arrays that are not there or disagree in rows, ``data-shape`` for inputs of
+    another shape, ``data-dtype``, ``data-labels``, ``too-large``.
+    """
+    given = linked(source, interface, **asked)
+    bound = data_budget() if budget is None else budget
+    return (_read if _size(given.source, given.links) <= bound else _stream)(given, interface)
+
+
+def weights_in(source: Source, asked: str | Mapping[str, str] | None) -> str | Mapping[str, str] | None:
+    """The sample weights that are asked for in training, where a source that is tested on has them all; else None."""
+    names = [asked] if isinstance(asked, str) else list((asked or {}).values())
+    return asked if names and all(name in source.fields for name in names) else None
+
+
+class Given(NamedTuple):
+    """A source as a model takes it, before any row is read: texts are numbers, columns stand side by side."""
+
+    source: Source
+    links: list[Link]
+    family: str
+    classes: Classes
+
+
+def linked(
     source: Source,
     interface: Interface,
     *,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str | Sequence[str]] | None = None,
     sample_weight: str | Mapping[str, str] | None = None,
     part: Part = "train",
     targets: bool = True,
-) -> Matched:
-    """The arrays for every input, and with `targets` for every output and its sample weights.
-
-    `fields` maps names of inputs, outputs and ``sample_weight`` or ``sample_weight_OUTPUT`` to names of arrays, and
-    `sample_weight` names the array of weights for all outputs, or one for each output.
-
-    Raises `FileError`: ``data-match`` for arrays that are not there or disagree in rows, ``data-shape`` for inputs of
-    another shape, ``data-dtype``, ``too-large``.
-    """
+    labels: Mapping[str, Sequence[str]] | None = None,
+    learn: Callable[[], Source | None] = lambda: None,
+) -> Given:
+    """What `match` finds by the headers alone; it takes and raises the same."""
     problems: list[Problem] = []
-    finder = _Finder(source, interface, dict(fields or {}), problems)
+    source, single = stacked(source, _of_model(fields or {}, interface, targets))
+    finder = _Finder(source, interface, single, problems)
     finder.check_fields(targets)
     links, family = finder.links(part, targets)
     if targets:
         links += finder.weights(sample_weight, links)
+    classes: Classes = {}
+    source = sized(source, links, interface)
     if not problems:
-        problems += _rows(source, links) or _dtypes(source, links) or _memory(source, links)
-        problems += _input_shapes(source, links, interface)
+        problems += _rows(source, links)
+    if not problems:
+        source, classes = encoded(source, links, interface, labels or {}, learn)
+        problems += _dtypes(source, links) or _input_shapes(source, links, interface)
     if problems:
         raise FileError(problems)
-    return _read(source, links, interface, family)
+    return Given(source, links, family, classes)
 
 
-def held_out(source: Source, interface: Interface, train: Matched) -> Matched | None:
+def _of_model(
+    fields: Mapping[str, str | Sequence[str]], interface: Interface, targets: bool
+) -> Mapping[str, str | Sequence[str]]:
+    """Without `targets`, columns for outputs need not be there."""
+    outputs = {output.name for output in interface.outputs} - {port.name for port in interface.inputs}
+    return fields if targets else {name: given for name, given in fields.items() if name not in outputs}
+
+
+def held_out(
+    source: Source, interface: Interface, train: Matched | Streamed, *, budget: int | None = None
+) -> Matched | Streamed | None:
     """``x_test`` and ``y_test`` of the file whose ``x_train`` and ``y_train`` are trained on, where it has them."""
     if train.family != "train" or not all(
         _partner(link.array) in source.fields for link in train.links if _split(link)
@@ -107,7 +130,7 @@ def held_out(source: Source, interface: Interface, train: Matched) -> Matched | 
     fields = {link.port: _partner(link.array) for link in train.links if _split(link)}
     if any(link.role != "weight" and link.port not in fields for link in train.links):
         return None  # an array by its own name has the rows of the training part
-    return match(source, interface, fields=fields, part="test")
+    return match(source, interface, fields=fields, part="test", labels=train.labels, budget=budget)
 
 
 def _split(link: Link) -> bool:
@@ -201,6 +224,7 @@ class _Finder:
         what = "input" if role == "input" else "targets of output"
         message = f"`{Path(self.source.path).name}` has no array for the {what} `{name}`: looked for {listing(looked)}"
         file = Path(self.source.path).name
+        file = f'"{file}"' if set(file) & set("*?") else file  # a star would be YAML's own
         named = {port.name for port in self.interface.inputs} | {port.name for port in self.interface.outputs}
         others = [array for array in self.source.fields if array not in named]
         array = others[0] if len(others) == 1 else "…"
@@ -235,24 +259,22 @@ def _rows(source: Source, links: list[Link]) -> list[Problem]:
 
 def _dtypes(source: Source, links: list[Link]) -> list[Problem]:
     problems: list[Problem] = []
-    for name in dict.fromkeys(link.array for link in links):
+    for link in {link.array: link for link in links}.values():
         try:
-            refuse_dtype(source.path, name, source.fields[name])
+            refuse_dtype(source.path, link.array, source.fields[link.array])
         except FileError as error:
             problems += error.problems
+            if source.fields[link.array].is_text and link.role == "input":
+                message = f"`{link.array}` holds text, and the input `{link.port}` takes real numbers"
+                help = f"declare it as `{link.port}: {{shape: [1], dtype: int32}}`, and each text is a whole number"
+                problems[-1] = Problem("data-dtype", message, help=help, file=source.path)
     return problems
 
 
-def _memory(source: Source, links: list[Link]) -> list[Problem]:
-    import numpy as np
-
+def _size(source: Source, links: Sequence[Link]) -> int:
+    """The bytes of all arrays in memory."""
     fields = [source.fields[name] for name in {link.array for link in links}]
-    size = sum(math.prod(field.shape) * np.dtype(field.dtype).itemsize for field in fields)
-    bound = memory_bound()
-    if size <= bound:
-        return []
-    message = f"the arrays take {size_text(size)}, and there are {size_text(bound)} of memory"
-    return [Problem("too-large", message, help="train on a part of the rows", file=source.path)]
+    return sum(field.shape[0] * field.row_bytes for field in fields)
 
 
 def _input_shapes(source: Source, links: list[Link], interface: Interface) -> list[Problem]:
@@ -263,21 +285,6 @@ def _input_shapes(source: Source, links: list[Link], interface: Interface) -> li
         if link.role == "input" and array.shape and fitted(array.shape[1:], ports[link.port].shape) is None:
             problems.append(_shape_problem(source.path, link.array, array, ports[link.port]))
     return problems
-
-
-def fitted(given: tuple[int, ...], wanted: Shape) -> tuple[int, ...] | None:
-    """The shape that Keras would take `given` for: a last axis of 1 is added or dropped; None where nothing fits."""
-    candidates = [given]
-    if len(given) == len(wanted) + 1 and given[-1] == 1:
-        candidates = [given[:-1]]
-    elif len(given) == len(wanted) - 1 and wanted[-1] == 1:
-        candidates = [(*given, 1)]
-    return next((c for c in candidates if agrees(c, wanted)), None)
-
-
-def agrees(given: tuple[int, ...], wanted: Shape) -> bool:
-    """Whether shapes are equal but for axes of any size."""
-    return len(given) == len(wanted) and all(w is None or g == w for g, w in zip(given, wanted, strict=True))
 
 
 def _shape_problem(path: str, name: str, array: Field, port: Port) -> Problem:
@@ -295,15 +302,36 @@ def _shape_problem(path: str, name: str, array: Field, port: Port) -> Problem:
     return Problem("data-shape", message, help=help, file=path)
 
 
-def _read(source: Source, links: list[Link], interface: Interface, family: str) -> Matched:
-    arrays = {name: source.read(name) for name in dict.fromkeys(link.array for link in links)}
+def _shapes(source: Source, links: Sequence[Link], interface: Interface) -> dict[str, tuple[int, ...]]:
+    """The shape of a row that each input takes, where it is not the array's own."""
+    ports = {port.name: port for port in interface.inputs}
+    given = {link.port: source.fields[link.array].shape[1:] for link in links if link.role == "input"}
+    shapes = {name: fitted(shape, ports[name].shape) or () for name, shape in given.items()}
+    return {name: shape for name, shape in shapes.items() if shape != given[name]}
+
+
+def _read(given: Given, interface: Interface) -> Matched:
+    source, links, family, classes = given
+    arrays = source.gather(list(dict.fromkeys(link.array for link in links)))
+    shapes = _shapes(source, links, interface)
     by_role: dict[str, dict[str, np.ndarray]] = {"input": {}, "target": {}, "weight": {}}
     for link in links:
-        by_role[link.role][link.port] = arrays[link.array]
-    for port in interface.inputs:
-        if port.name in by_role["input"]:
-            array = by_role["input"][port.name]
-            shape = fitted(array.shape[1:], port.shape)
-            by_role["input"][port.name] = array.reshape(len(array), *(shape or ()))
+        array = arrays[link.array]
+        if link.role == "input" and link.port in shapes:
+            array = array.reshape(len(array), *shapes[link.port])
+        by_role[link.role][link.port] = array
     rows = len(next(iter(arrays.values())))
-    return Matched(source.path, tuple(links), rows, by_role["input"], by_role["target"], by_role["weight"], family)
+    x, y, weights = by_role["input"], by_role["target"], by_role["weight"]
+    return Matched(source.path, tuple(links), rows, x, y, weights, family, 0, classes, source.origin, source.files)
+
+
+def _stream(given: Given, interface: Interface) -> Streamed:
+    source, links, family, classes = given
+    names = list(dict.fromkeys(link.array for link in links))
+    try:
+        source.blocks(names)
+    except FileError as error:
+        size = f"the arrays take {size_text(_size(source, links))}, and {size_text(data_budget())} are for data"
+        raise FileError([replace(each, notes=(*each.notes, Note(size))) for each in error.problems]) from error
+    rows, shapes = source.fields[names[0]].shape[0], _shapes(source, links, interface)
+    return Streamed(source.path, tuple(links), rows, source, shapes, family, classes)

@@ -1,7 +1,8 @@
 """``.npz`` files read as a stranger's: nothing is unpickled, and nothing is allocated before its header is believed.
 
 An ``.npz`` is a zip archive of ``.npy`` members (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
-A header is checked against the member's real size and against memory before an array is made.
+A header is checked against the member's real size and against memory before an array is made. A member that is stored
+as it is, as `numpy.savez` does it, is read in parts by its place in the file; a compressed one only whole.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from kspec.diagnostics import FileError, Problem
 from kspec.model.memory import memory_bound, size_text
-from kspec.training.data.source import Field, missing
+from kspec.training.data.base import OneFile
+from kspec.training.data.contiguous import Contiguous, together
+from kspec.training.data.source import Block, Field, Piece, missing, refuse_dtype
+from kspec.training.data.stamp import Stamp, stamp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +36,7 @@ _HEADER = 1 << 14
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 """What zipfile raises for an archive that is cut short, altered or encrypted."""
 
-_NONSENSE = (
+NONSENSE = (
     *(ValueError, TypeError, LookupError, SyntaxError, OverflowError, RecursionError, MemoryError),
     tokenize.TokenError,
 )
@@ -49,23 +53,50 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """Where an array lies: its zip member, where its bytes begin there, and their layout."""
+    """Where an array lies: its zip member, where that begins in the file, where the array's bytes begin in it, and
+    their layout."""
 
     info: zipfile.ZipInfo
+    place: int
     start: int
     columns_first: bool
 
 
-@dataclass(frozen=True)
-class Npz:
+@dataclass(frozen=True, repr=False)
+class Npz(OneFile):
     """An opened ``.npz``: its arrays by name, read one by one."""
 
     path: str
     fields: Mapping[str, Field]
     _members: Mapping[str, _Member]
+    _stamp: Stamp
 
-    def __repr__(self) -> str:
-        return f"Npz({self.path!r}, {dict(self.fields)})"
+    def gather(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Whole arrays, texts too; raises as `read` does."""
+        return {name: self._whole(name) for name in names}
+
+    def blocks(self, names: Sequence[str]) -> Sequence[Block]:
+        """Blocks of some MB; `FileError` (``too-large``) for arrays that are compressed or stored column by column."""
+        return together([self._contiguous(name) for name in names])
+
+    def pieces(self, names: Sequence[str], index: int) -> Iterator[Piece]:
+        """One block, by its place in the file: its checksum, which is of the whole array, is not compared."""
+        start, stop = self.blocks(names)[index]
+        arrays = {name: self._contiguous(name).rows(start, stop) for name in names}
+        yield Piece(start, {name: texts(a) if self.fields[name].is_text else a for name, a in arrays.items()})
+
+    def _contiguous(self, name: str) -> Contiguous:
+        field, member = self.fields[name], self._members[name]
+        if not field.is_text:
+            refuse_dtype(self.path, name, field)
+        if member.info.compress_type != zipfile.ZIP_STORED or member.columns_first or not field.shape:
+            what = "column by column" if member.columns_first else "compressed"
+            message = f"`{name}` {field} is stored {what}, so that it can only be read whole, and is too large for that"
+            help = "save it with `numpy.savez`, which compresses nothing"
+            if member.columns_first:
+                help = "save it row by row: `numpy.savez(file, name=numpy.ascontiguousarray(array))`"
+            raise FileError(Problem("too-large", message, help=help, file=self.path))
+        return Contiguous(self._stamp, member.place + member.start, field.shape, field.dtype)
 
     def read(self, name: str) -> np.ndarray:
         """The array `name`, in the machine's byte order.
@@ -73,10 +104,16 @@ class Npz:
         Raises `FileError`: ``data-dtype`` for objects, text and other things that are no numbers, ``data-format`` for a
         damaged member, ``too-large`` where memory does not suffice.
         """
+        refuse_dtype(self.path, name, self.fields[name])
+        return self._whole(name)
+
+    def _whole(self, name: str) -> np.ndarray:
         import numpy as np
 
         field, member = self.fields[name], self._members[name]
-        refuse_dtype(self.path, name, field)
+        if not field.is_text:
+            refuse_dtype(self.path, name, field)
+        self._stamp.check()
         dtype = np.dtype(field.dtype)
         try:
             flat = np.empty(math.prod(field.shape), dtype)
@@ -89,7 +126,16 @@ class Npz:
         except _BROKEN as error:
             raise FileError(_damaged(self.path, name, error)) from error
         array = flat.reshape(field.shape[::-1]).transpose() if member.columns_first else flat.reshape(field.shape)
+        if field.is_text:
+            return texts(array)
         return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+
+
+def texts(array: np.ndarray) -> np.ndarray:
+    """NumPy's fixed-width strings, or bytes of UTF-8, as an array of `str` objects."""
+    import numpy as np
+
+    return (np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array).astype(object)
 
 
 def open_npz(path: str, limit: int | None = None) -> Npz:
@@ -98,48 +144,26 @@ def open_npz(path: str, limit: int | None = None) -> Npz:
     Raises `FileError`: ``file-missing``, ``data-format``, ``too-large``.
     """
     _refuse_other_files(path)
+    found = stamp(path)
     bound = memory_bound() if limit is None else limit
     fields: dict[str, Field] = {}
     members: dict[str, _Member] = {}
     name = ""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
             for info in archive.infolist():
                 name = _array_name(path, info, fields)
                 with archive.open(info) as stream:
-                    fields[name], members[name] = _header(path, name, info, stream)
+                    fields[name], members[name] = _header(path, name, info, stream, _begin(file, info))
     except _BROKEN as error:
         raise FileError(_damaged(path, name, error)) from error
     if not fields:
         raise FileError(_format(path, "holds no arrays", 'save some with `numpy.savez("data.npz", x=x, y=y)`'))
-    large = [_too_large(path, n, f, bound) for n, f in fields.items() if not f.is_object and _size(f) > bound]
+    packed = {n: f for n, f in fields.items() if members[n].info.compress_type != zipfile.ZIP_STORED}
+    large = [_too_large(path, n, f, bound) for n, f in packed.items() if not f.is_object and _size(f) > bound]
     if large:
         raise FileError(large)
-    return Npz(path, MappingProxyType(fields), MappingProxyType(members))
-
-
-def refuse_dtype(path: str, name: str, field: Field) -> None:
-    """Raise `FileError` (``data-dtype``) for an array that holds no numbers."""
-    help = ""
-    if field.is_object:
-        message = f"`{name}` holds Python objects, which need pickle, that is code: it is never read"
-        help = 'save it as numbers: `array.astype("float32")`; rows of different lengths must be padded'
-    elif field.is_text:
-        message = f"`{name}` holds text, and a model needs numbers"
-        help = "encode it as whole numbers: `numpy.unique(labels, return_inverse=True)[1]`"
-    elif _plain(field.dtype):
-        return
-    else:
-        message = f"`{name}` has the dtype {field.dtype}, which a model cannot take"
-        help = 'save it as numbers: `array.astype("float32")`'
-    raise FileError(Problem("data-dtype", message, help=help, file=path))
-
-
-def _plain(dtype: str) -> bool:
-    import numpy as np
-
-    kind = np.dtype(dtype)
-    return kind.names is None and kind.kind in "biuf" and kind.itemsize <= 8
+    return Npz(path, MappingProxyType(fields), MappingProxyType(members), found)
 
 
 def _refuse_other_files(path: str) -> None:
@@ -186,17 +210,24 @@ def _array_name(path: str, info: zipfile.ZipInfo, seen: Mapping[str, Field]) -> 
     return name
 
 
-def _header(path: str, name: str, info: zipfile.ZipInfo, stream: IO[bytes]) -> tuple[Field, _Member]:
+def _begin(file: IO[bytes], info: zipfile.ZipInfo) -> int:
+    """Where a member's bytes begin: behind a header whose length is known from itself alone (APPNOTE.TXT, 4.3.7)."""
+    file.seek(info.header_offset + 26)
+    name, extra = (int.from_bytes(file.read(2), "little") for _ in range(2))
+    return info.header_offset + 30 + name + extra
+
+
+def _header(path: str, name: str, info: zipfile.ZipInfo, stream: IO[bytes], place: int) -> tuple[Field, _Member]:
     """Shape, dtype and layout by the member's header, held against the member's size."""
     # A slice, because numpy reads as many bytes as the header says it has, up to 4 GiB, before it doubts them.
     head = io.BytesIO(stream.read(_HEADER))
     try:
         with warnings.catch_warnings(action="ignore"):  # about headers of Python 2, and about odd literals
-            shape, columns_first, dtype = _parsed(head)
-    except _NONSENSE as error:
+            shape, columns_first, dtype = parsed(head)
+    except NONSENSE as error:
         help = "save the file again with `numpy.savez`"
         raise FileError(_format(path, f"holds `{name}`, whose header makes no sense", help)) from error
-    field = Field(tuple(int(size) for size in shape), "object" if dtype.hasobject else _dtype_text(dtype))
+    field = Field(tuple(int(size) for size in shape), "object" if dtype.hasobject else dtype_text(dtype))
     start = head.tell()
     if not dtype.hasobject and start + _size(field) != info.file_size:
         message = (
@@ -204,10 +235,11 @@ def _header(path: str, name: str, info: zipfile.ZipInfo, stream: IO[bytes]) -> t
             f"where there are {size_text(max(info.file_size - start, 0))}"
         )
         raise FileError(_format(path, message, "the file is damaged or was altered: save it again"))
-    return field, _Member(info, start, bool(columns_first))
+    return field, _Member(info, place, start, bool(columns_first))
 
 
-def _parsed(head: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
+def parsed(head: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
+    """Shape, order and dtype of an ``.npy`` header; raises one of `NONSENSE`."""
     from numpy.lib import format as npy
 
     version = npy.read_magic(head)
@@ -220,7 +252,7 @@ def _parsed(head: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
     return shape, columns_first, dtype
 
 
-def _dtype_text(dtype: Any) -> str:
+def dtype_text(dtype: Any) -> str:
     """``float32`` rather than ``<f4``; what has no name of its own keeps NumPy's code."""
     return str(dtype.name) if dtype.isnative and dtype.kind in "biuf" else str(dtype.str)
 

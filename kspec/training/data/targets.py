@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kspec.diagnostics import Problem
 from kspec.model.interface import Loss, LossKind, Output, Shape
-from kspec.training.data.match import Matched, agrees
+from kspec.training.data.matched import Matched
+from kspec.training.data.shapes import agrees
 from kspec.training.data.values import Extent, Place, first, is_whole
 
 if TYPE_CHECKING:
@@ -18,13 +19,40 @@ def check_targets(data: Matched, output: Output, extent: Extent) -> list[Problem
     array, name = data.y[output.name], data.array_of("target", output.name)
     for loss in output.losses:
         kind = _kind(loss, array.shape, output.shape)
-        wrong = _shape(name, array.shape, output, loss, kind)
+        wrong = _shape(name, data.shape(array), output, loss, kind)
+        place = None
         if wrong is None and extent.finite:  # NaN and infinity are another problem, said already
-            wrong = _values(name, array, extent, output, loss, kind)
+            wrong, place = _values(array, extent, output, loss, kind)
         if wrong is not None:
             message, help, code = wrong
-            return [Problem(code, message, help=help, file=data.path)]
+            file = data.path
+            if place is not None:
+                file, place = data.where(place)
+                message = f"{_at(name, place)}: {message}"
+            return [Problem(code, message, help=help, file=file)]
     return []
+
+
+def refused(
+    name: str, shape: tuple[int, ...], extremes: tuple[float, float] | None, output: Output, *, whole: bool
+) -> str:
+    """Why an array of that shape, with those numbers, cannot be the targets of an output; nothing where it can."""
+    for loss in output.losses:
+        kind = _kind(loss, shape, output.shape)
+        wrong = _shape(name, shape, output, loss, kind)
+        if wrong is not None:
+            return f"{loss.name} needs {(None, *(output.shape[:-1] if kind == 'classes' else output.shape))}"
+        if extremes is None:
+            continue
+        low, high = extremes
+        if kind == "classes" and not whole:
+            return f"{loss.name} needs whole numbers"
+        classes = output.shape[-1] if kind == "classes" else None
+        if kind == "classes" and (high >= (classes or high + 1) or (low < 0 and low != loss.ignored)):
+            return f"it has the classes 0 to {classes - 1}" if classes is not None else "classes count from 0"
+        if kind in ("probability", "distribution") and (low < 0 or high > 1):
+            return f"{loss.name} needs 0 to 1"
+    return ""
 
 
 def classes_of(output: Output) -> int | None:
@@ -69,25 +97,28 @@ def _shape(name: str, given: tuple[int, ...], output: Output, loss: Loss, kind: 
     return message, help, "data-shape"
 
 
-def _values(name: str, array: np.ndarray, extent: Extent, output: Output, loss: Loss, kind: LossKind) -> _Wrong | None:
+def _values(
+    array: np.ndarray, extent: Extent, output: Output, loss: Loss, kind: LossKind
+) -> tuple[_Wrong | None, Place | None]:
+    """What is wrong with a value, and which it is."""
     if kind == "classes":
-        return _labels(name, array, extent, output, loss)
+        return _labels(array, extent, output, loss)
     if kind in ("probability", "distribution") and (extent.low < 0 or extent.high > 1):
         place = first(array, lambda block: (block < 0) | (block > 1))
         help = "labels of -1 and 1 go with `hinge`; else scale the targets to 0…1"
         if kind == "probability" and extent.low >= 0 and is_whole(array):
             help = f"for the classes 0 to {extent.high:.0f} use `sparse_categorical_crossentropy` and that many units"
-        return f"{_at(name, place)}: {loss.name} of output `{output.name}` needs 0 to 1", help, "data-labels"
-    return None
+        return (f"{loss.name} of output `{output.name}` needs 0 to 1", help, "data-labels"), place
+    return None, None
 
 
-def _labels(name: str, array: np.ndarray, extent: Extent, output: Output, loss: Loss) -> _Wrong | None:
+def _labels(array: np.ndarray, extent: Extent, output: Output, loss: Loss) -> tuple[_Wrong | None, Place | None]:
     """Whole numbers from 0 to the number of classes; Keras gives a loss of 0 or garbage for others."""
     classes, ignored = output.shape[-1], loss.ignored
     if not is_whole(array):
         place = first(array, lambda block: block != block.round())
-        message = f"{_at(name, place)}: {loss.name} of output `{output.name}` needs whole numbers of classes"
-        return message, "round them, or use a loss for real numbers such as `mse`", "data-labels"
+        message = f"{loss.name} of output `{output.name}` needs whole numbers of classes"
+        return (message, "round them, or use a loss for real numbers such as `mse`", "data-labels"), place
 
     def outside(block: np.ndarray) -> np.ndarray:
         bad = (block < 0) | (block >= classes) if classes is not None else block < 0
@@ -95,22 +126,21 @@ def _labels(name: str, array: np.ndarray, extent: Extent, output: Output, loss: 
         return found
 
     if extent.low >= 0 and (classes is None or extent.high < classes):
-        return None
+        return None, None
     place = first(array, outside)
     if place is None:
-        return None
+        return None, None
     known = f"0 to {classes - 1}" if classes is not None else "0 and up"
-    message = f"{_at(name, place)}: output `{output.name}` has the classes {known}"
+    message = f"output `{output.name}` has the classes {known}"
     help = f"the labels run from {extent.low:.0f} to {extent.high:.0f}"
     if classes is not None and extent.low >= 1 and extent.high == classes:
         help += ": subtract 1"
     elif extent.low >= 0:
         help += f": the last layer would need {extent.high + 1:.0f} units"
-    return message, help, "data-labels"
+    return (message, help, "data-labels"), place
 
 
-def _at(name: str, place: Place | None) -> str:
-    assert place is not None  # the extremes said that there is one
+def _at(name: str, place: Place) -> str:
     value = place.value
     shown = f"{value:g}" if isinstance(value, float) else f"{int(value)}"
     return f"`{name}{place}` is {shown}"

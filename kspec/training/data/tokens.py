@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from kspec.diagnostics import Problem
 from kspec.model.backend import load_keras
 from kspec.model.interface import Interface
 from kspec.model.private import calls
-from kspec.training.data.match import Matched
+from kspec.training.data.matched import Matched
 from kspec.training.data.values import Extent, extent, first
 
 
@@ -39,6 +40,7 @@ def _problem(data: Matched, layer: Any, array: Any, found: Extent, port: str) ->
         return None
     place = first(array, lambda block: (block < 0) | (block >= size))
     assert place is not None  # the extremes said that there is one
+    file, place = data.where(place)
     name = f"`{data.array_of('input', port)}{place}`" if port else f"{place} of what reaches `{layer.name}`"
     message = f"{name} is {int(place.value)}: `{layer.name}` has the tokens 0 to {size - 1}"
     help = "tokens are whole numbers from 0"
@@ -46,7 +48,7 @@ def _problem(data: Matched, layer: Any, array: Any, found: Extent, port: str) ->
         argument = "input_dim" if isinstance(layer, load_keras().layers.Embedding) else "num_tokens"
         wanted = f"the {type(layer).__name__} would need `{argument}: {found.high + 1:.0f}`"
         help = f"the tokens run to {found.high:.0f}: {wanted}"
-    return Problem("data-token", message, help=help, file=data.path)
+    return Problem("data-token", message, help=help, file=file)
 
 
 def _readings(model: Any, feed: list[Any], ports: list[str]) -> Iterator[_Reading]:
@@ -83,9 +85,27 @@ def _looks_up(model: Any) -> bool:
 
 def _moved(model: Any, feed: list[Any], tensor: Any) -> Any:
     """The values of a tensor that Keras's own layers without weights make of the data; None for any other."""
-    keras = load_keras()
     if any(array is None for array in feed):
         return None
+    ways = _WAYS.setdefault(model, {})
+    if id(tensor) not in ways:
+        ways[id(tensor)] = _way(model, tensor)
+    way = ways[id(tensor)]
+    if way is None:
+        return None
+    if len(feed[0]) <= _AT_ONCE:  # a block of a stream: `predict` would take longer to begin than to compute
+        return load_keras().ops.convert_to_numpy(way(feed, training=False))
+    return way.predict(feed, verbose=0)
+
+
+_AT_ONCE = 4096
+_WAYS: WeakKeyDictionary[Any, dict[int, Any]] = WeakKeyDictionary()
+"""The ways that were made: of data that are streamed each block goes the same."""
+
+
+def _way(model: Any, tensor: Any) -> Any:
+    """From the inputs to a tensor by Keras's own layers without weights; None where there is another layer."""
+    keras = load_keras()
     way = keras.Model(model.inputs, tensor)
     for layer in way.layers:
         # a Discretization may wait for its bins, which make no token beyond them
@@ -95,4 +115,4 @@ def _moved(model: Any, feed: list[Any], tensor: Any) -> Any:
             or not type(layer).__module__.startswith("keras.")
         ):
             return None
-    return way.predict(feed, verbose=0)
+    return way

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kspec.diagnostics import FileError, Note, Problem, listing, suggestion
-from kspec.training.data.npz import refuse_dtype
-from kspec.training.data.source import Field, Source
+from kspec.training.data.source import Field, Source, refuse_dtype
 
 PARTS = {
     "train": ("train", "training"),

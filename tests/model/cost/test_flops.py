@@ -75,7 +75,7 @@ def test_dense_by_hand() -> None:
     products, biases = 2 * 4 * 100 * 200, 4 * 200
     assert forward_flops == pytest.approx(products + biases, rel=0.01)
     # the first layer's input needs no gradient: one product more for the kernel's, and sums for the bias's
-    assert trained == pytest.approx(2 * products + 3 * biases, rel=0.02)
+    assert trained == pytest.approx(2 * products + 3 * biases, rel=0.01)
 
 
 def test_convolution_by_hand() -> None:
@@ -110,7 +110,7 @@ def test_embedding_by_hand() -> None:
     x = keras.Input((50,), dtype="int32")
     forward_flops, _ = _cost(keras.layers.Embedding(1000, 64)(x), x)
     chosen, indices = 4 * 50 * 64, 4 * 50
-    assert forward_flops == pytest.approx(chosen + 6 * indices, rel=0.02)
+    assert forward_flops == pytest.approx(chosen + 6 * indices, rel=0.01)
 
 
 def test_a_loop_without_a_known_end_is_said() -> None:

@@ -1,0 +1,54 @@
+"""kspec import"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kspec.cli import options
+
+
+@click.command("import")
+@click.argument("source")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write the spec (default: print it).")
+@click.option(
+    "--names",
+    type=click.Choice(["needed", "all"]),
+    default="needed",
+    help="Keep the names that say what takes what, and those of outputs; or all of them.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="Write the weights there too (.weights.h5, .safetensors); the spec loads them.",
+)
+@options.quiet
+@options.trust
+@options.traceback
+def command(
+    source: str, output: Path | None, names: str, weights: Path | None, quiet: bool, trust: tuple[str, ...]
+) -> None:
+    """Write the spec of a model that was made elsewhere: it builds the same model, but for names.
+
+    SOURCE is a .keras file, the JSON of `model.to_json()`, `keras.applications.NAME`, or a Python object
+    `package.module:model` (or a function that gives one), which is code and wants `--trust package`. Nothing is
+    written before the spec has built the same model; what no spec can say is told, with the layer.
+
+    \b
+    kspec import model.keras -o model.yaml
+    kspec import model.keras -o model.yaml --weights model.weights.h5
+    kspec import keras.applications.ResNet50 -o resnet50.yaml
+    kspec import my_package.models:make --trust my_package -o mine.yaml
+    """
+    from kspec.importing import import_model
+
+    def tell(note: str) -> None:
+        if not quiet:
+            click.echo(f"note: {note}", err=True)
+
+    text = import_model(source, output=output, names=names, trust=trust, weights=weights, tell=tell)  # type: ignore[arg-type]
+    if output is None:
+        click.echo(text, nl=False)
+    elif not quiet:
+        click.echo(f"{source} → {output}")

@@ -1,0 +1,81 @@
+"""What a call was given, by the names of its arguments, without what Keras fills in itself."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, NamedTuple
+
+from kspec.model.backend import load_keras
+from kspec.model.private import call_arguments, made_by, mask_of
+
+
+class Bound(NamedTuple):
+    """Arguments by name; `leading` are the call's names in order, and `by_place` counts those given by place."""
+
+    values: dict[str, Any]
+    leading: tuple[str, ...]
+    by_place: int
+
+
+def bind(operation: Any, index: int) -> Bound:
+    """What one call of an operation was given, without a mask that Keras hands on with the tensors."""
+    args, kwargs = call_arguments(operation, index)
+    try:
+        signature = inspect.signature(operation.call)
+        values = dict(signature.bind_partial(*args, **kwargs).arguments)
+    except (TypeError, ValueError):  # a class of one's own may have a call that says nothing
+        values = {str(place): value for place, value in enumerate(args)} | kwargs
+        signature = None
+    leading = tuple(signature.parameters) if signature is not None else tuple(values)
+    values |= values.pop("kwargs", {}) if isinstance(values.get("kwargs"), dict) else {}
+    first = next(iter(values.values()), None)
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        default = signature.parameters[name].default if signature and name in signature.parameters else None
+        if value is None or (not _tensors(value) and value is default):
+            continue  # Keras notes a `training` that is the call's own default
+        of = values.get(name.removesuffix("_mask")) if name.endswith("_mask") else first if name == "mask" else None
+        if of is not None and same_mask(value, of):
+            continue
+        kept[name] = value
+    return Bound(kept, leading, len(args))
+
+
+def taken(operation: Any, index: int) -> list[Any]:
+    """The tensors that one call of an operation takes."""
+    return _tensors([bind(operation, index).values])
+
+
+def same_mask(given: Any, tensors: Any) -> bool:
+    """Whether a mask is computed as the one that the tensors carry: Keras makes that anew for every model."""
+    if isinstance(tensors, (list, tuple)):
+        if not isinstance(given, (list, tuple)) or len(given) != len(tensors):
+            return False
+        return all(one is None or same_mask(one, tensor) for one, tensor in zip(given, tensors, strict=True))
+    own = mask_of(tensors) if hasattr(tensors, "_keras_history") else None
+    return own is not None and hasattr(given, "_keras_history") and _same(given, own, 40)
+
+
+def _same(one: Any, other: Any, depth: int) -> bool:
+    """Whether two tensors are the same function of the same tensors."""
+    if one is other:
+        return True
+    if hasattr(one, "_keras_history") and hasattr(other, "_keras_history"):
+        (left, i, a), (right, j, b) = made_by(one), made_by(other)
+        if (left is right and i == j and a == b) or depth == 0:
+            return left is right and i == j and a == b
+        if type(left) is not type(right) or a != b or isinstance(left, load_keras().layers.Layer):
+            return False
+        return _same([*call_arguments(left, i)], [*call_arguments(right, j)], depth - 1)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
+        return all(_same(a, b, depth) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return all(_same(one[key], other[key], depth) for key in one)
+    try:
+        return bool(one == other)
+    except (TypeError, ValueError):
+        return False
+
+
+def _tensors(value: Any) -> list[Any]:
+    return [item for item in load_keras().tree.flatten(value) if hasattr(item, "_keras_history")]

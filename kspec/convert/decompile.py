@@ -1,0 +1,198 @@
+"""A functional or sequential keras.Model -> the Graph that a spec of it would have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kspec.convert.calls import bind
+from kspec.convert.functions import function
+from kspec.convert.minimal import Minimal, serialized
+from kspec.convert.notation import written
+from kspec.convert.ordering import Call, ordered_calls
+from kspec.convert.problems import Unwritable
+from kspec.convert.words import Words, uncounted
+from kspec.model.backend import load_keras
+from kspec.model.private import graph_of, made_by, outputs_made, structure_of_outputs
+from kspec.spec.graph import Graph, Input, Layer, Node, Ref
+
+MAX_CONSTANT = 100_000
+"""Numbers that a call may be given as a constant; more belong in weights."""
+
+
+class Decompiled(NamedTuple):
+    """A model's graph, and what of it a person should know to be otherwise in the spec."""
+
+    graph: Graph
+    notes: tuple[str, ...]
+
+
+def decompile(model: Any, policy: str, *, all_names: bool = False) -> Decompiled:
+    """The graph of a model. `policy` is the spec's dtype policy, in force while this runs: layers that have it say
+    nothing of it. With `all_names` inputs keep the numbers that Keras has counted for them.
+
+    Raises Unwritable where something cannot be said in a spec.
+    """
+    notes: list[str] = []
+    graph = _Level(policy, Minimal(), notes, all_names).graph(model, model.name)
+    return Decompiled(graph, tuple(dict.fromkeys(notes)))
+
+
+def check_functional(model: Any) -> None:
+    """Raise Unwritable for a model without a graph."""
+    name, kind = model.name, type(model).__name__
+    if isinstance(model, load_keras().Sequential) and not model.built:
+        raise Unwritable(name, "has no input shape yet", "add a `keras.Input`, or call it once, before it is saved")
+    if not hasattr(graph_of(model), "_nodes_by_depth"):
+        help = (
+            "call its layers in a functional model (`keras.Model(inputs, outputs)`) and import that, "
+            "or keep the class and write a step with it: `custom: [its_module]`"
+        )
+        raise Unwritable(name, f"is a subclassed model ({kind}): what it computes is in its code, not in a graph", help)
+
+
+class _Level:
+    """The graph of one model; models inside have levels of their own."""
+
+    def __init__(self, policy: str, minimal: Minimal, notes: list[str], all_names: bool) -> None:
+        self.policy, self.minimal, self.notes, self.all_names = policy, minimal, notes, all_names
+        self.words = Words()
+        self.frozen = False
+        """Whether the whole model is frozen where it is called, and its layers with it."""
+        self.node_of: dict[tuple[int, int], str] = {}
+        """The step's name of an operation's call."""
+
+    def graph(self, model: Any, name: str, *, nested: bool = False) -> Graph:
+        check_functional(model)
+        self.frozen = nested and model.trainable is False
+        inner = graph_of(model)
+        inputs = tuple(self._input(tensor, nested) for tensor in inner.inputs)
+        calls = ordered_calls(model)
+        layers: dict[str, Layer] = {}
+        made: dict[int, str] = {}
+        nodes: list[Node] = []
+        for call in calls:
+            operation = call.operation
+            step = self.words.fresh(operation.name)
+            self.node_of[id(operation), call.place] = step
+            if not isinstance(operation, load_keras().layers.Layer):
+                node, layer = self._function(call, step)
+                layers[step] = layer
+            else:
+                if id(operation) not in made:
+                    made[id(operation)] = step
+                    layers[step] = self._layer(operation, step)
+                node = self._call(call, step, made[id(operation)])
+            nodes.append(node)
+        return Graph(name, inputs, layers, tuple(nodes), self._outputs(inner, nodes))
+
+    # -- ends --------------------------------------------------------------------------------------------------
+
+    def _input(self, tensor: Any, nested: bool) -> Input:
+        operation, index, _ = made_by(tensor)
+        own = operation.name if self.all_names else uncounted(operation.name)
+        name = self.words.fresh(own)
+        if name != own and own == operation.name and not nested:
+            self.notes.append(f"the input `{operation.name}` is called `{name}`: a name has no spaces, and is no word")
+        self.node_of[id(operation), index] = name
+        if nested:
+            return Input(name, {}, ("inputs", name))
+        shape = list(tensor.shape)
+        arguments: dict[str, Any] = {"shape": shape[1:]} if shape[0] is None else {"batch_shape": shape}
+        if str(tensor.dtype) != "float32":
+            arguments["dtype"] = str(tensor.dtype)
+        for word in ("sparse", "ragged"):
+            if getattr(tensor, word, False):
+                arguments[word] = True
+        if getattr(operation, "optional", False):
+            arguments["optional"] = True
+        return Input(name, arguments, ("inputs", name))
+
+    def _outputs(self, inner: Any, nodes: list[Node]) -> Any:
+        """The outputs in the structure that a spec has: one, a list, or a mapping."""
+        made = structure_of_outputs(inner)
+        layer_of = {node.name: node.layer for node in nodes}
+        if hasattr(made, "_keras_history"):
+            return self.ref(made)
+        flat = made
+        if isinstance(made, Mapping):
+            if all(hasattr(item, "_keras_history") for item in made.values()):
+                return {str(key): self.ref(item) for key, item in made.items()}
+            flat = load_keras().tree.flatten(made)
+        if not all(hasattr(item, "_keras_history") for item in flat):
+            flat = load_keras().tree.flatten(made)
+            self.notes.append("the outputs are nested in Keras, and in one list here: they come in the same order")
+        refs = [self.ref(item) for item in flat]
+        if all(layer_of.get(ref.name) == ref.name and ref.output is None for ref in refs) and len(set(refs)) == len(
+            refs
+        ):
+            return [(ref.name, ref) for ref in refs]
+        self.notes.append("the outputs are a list in Keras, and a mapping by name here")
+        return self._by_name(refs)
+
+    def _by_name(self, refs: list[Ref]) -> dict[str, Ref]:
+        words = Words()
+        return {words.fresh(str(ref).replace(".", "_")): ref for ref in refs}
+
+    # -- calls -------------------------------------------------------------------------------------------------
+
+    def _call(self, call: Call, step: str, layer: str) -> Node:
+        bound = bind(call.operation, call.place)
+        wires = {key: item for key, item in bound.values.items() if _has_tensor(item)}
+        constants = {key: self._constant(item, step) for key, item in bound.values.items() if not _has_tensor(item)}
+        if isinstance(call.operation, load_keras().Model):
+            flat = load_keras().tree.flatten(wires.pop(next(iter(wires))))
+            if wires:
+                raise Unwritable(step, f"is a model that is called with {', '.join(wires)}, which no spec can say")
+            return Node(step, layer, tuple(map(self.ref, flat)), {}, constants, (), ())
+        if list(wires) == list(bound.leading)[: len(wires)] and (len(wires) == 1 or bound.by_place >= len(wires)):
+            positional = tuple(self._wired(item, step) for item in wires.values())
+            return Node(step, layer, positional, {}, constants, (), ())
+        named = {key: self._wired(item, step) for key, item in wires.items()}
+        return Node(step, layer, (), named, constants, (), ())
+
+    def _function(self, call: Call, step: str) -> tuple[Node, Layer]:
+        made = function(call, step)
+        positional = tuple(self._wired(item, step) for item in made.positional)
+        named = {key: self._wired(item, step) for key, item in made.named.items()}
+        layer = Layer(step, made.operation, None, None, None, (), ())
+        return Node(step, step, positional, named, {}, (), ()), layer
+
+    def _wired(self, value: Any, step: str) -> Any:
+        if hasattr(value, "_keras_history"):
+            return self.ref(value)
+        if isinstance(value, (list, tuple)):
+            return [self._wired(item, step) for item in value]
+        if isinstance(value, Mapping):
+            raise Unwritable(step, "takes a mapping of tensors, which no spec can write", "let it take a list of them")
+        return self._constant(value, step)
+
+    def _constant(self, value: Any, step: str) -> Any:
+        if getattr(value, "size", 0) > MAX_CONSTANT:
+            raise Unwritable(step, f"takes an array of {value.size:,} numbers", "make it the weight of a layer")
+        if type(value).__module__.partition(".")[0] in ("jax", "jaxlib", "numpy") and hasattr(value, "tolist"):
+            return value.tolist()
+        return written(value, step)
+
+    def ref(self, tensor: Any) -> Ref:
+        """A tensor by the step that makes it."""
+        operation, index, output = made_by(tensor)
+        name = self.node_of[id(operation), index]
+        several = outputs_made(operation, index) > 1
+        return Ref(name, output if several else None)
+
+    # -- layers ------------------------------------------------------------------------------------------------
+
+    def _layer(self, layer: Any, name: str) -> Layer:
+        frozen = False if layer.trainable is False and not self.frozen else None
+        if isinstance(layer, load_keras().Model):
+            inner = _Level(self.policy, self.minimal, self.notes, self.all_names).graph(layer, name, nested=True)
+            return Layer(name, inner, frozen, None, None, (), ())
+        saved = serialized(layer)["config"].get("dtype")
+        own = written(saved, name) if saved is not None else None
+        policy = None if own == self.policy else own
+        return Layer(name, self.minimal.operation(layer, policy), frozen, policy, None, (), ())
+
+
+def _has_tensor(value: Any) -> bool:
+    return any(hasattr(item, "_keras_history") for item in load_keras().tree.flatten(value))

@@ -1,0 +1,76 @@
+"""A Keras model -> the text of a spec that builds it, held against the model before it is given out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from kspec import catalog
+from kspec.convert.decompile import decompile
+from kspec.convert.policy import common_policy, in_force, with_heads
+from kspec.convert.spell import WIDTH, spelled
+from kspec.convert.training import compile_section
+from kspec.convert.words import uncounted
+from kspec.spec.canonical import canonical
+from kspec.spec.graph import Graph
+from kspec.spec.objects import objects_in
+from kspec.spec.schema import Spec
+from kspec.spec.writing import dump
+
+Names = Literal["needed", "all"]
+
+
+class Imported(NamedTuple):
+    """A spec's text, and what a person should know of it, a line each."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names: Names = "needed") -> Imported:
+    """The spec of a model; `compiled` is its saved compile configuration, and paths are relative to `folder`.
+
+    Raises Unwritable where something in the model cannot be said in a spec.
+    """
+    policy = common_policy(model)
+    with in_force(policy):
+        found = decompile(model, policy, all_names=names == "all")
+    graph = with_heads(found.graph, policy)
+    given: dict[str, Any] = {"kspec": 1, "name": _title(graph.name, names), "compile": compile_section(compiled)}
+    if modules := sorted(_modules(graph)):
+        given["custom"] = modules
+    if (own := _own_class(model)) is not None:
+        given["class"] = own
+    if policy != "float32":
+        given["dtype_policy"] = policy
+    spec = Spec(**given)
+    data = canonical(spec, graph, folder)
+    if names == "needed":
+        sections = {key: value for key, value in data.items() if key not in ("inputs", "blocks", "layers", "outputs")}
+        data = spelled(graph, sections)
+    return Imported(dump(data, WIDTH), found.notes)
+
+
+def _own_class(model: Any) -> str | None:
+    """The full name of a model's class, where it is not one of Keras's: a `train_step` of its own, say."""
+    cls = type(model)
+    return None if cls.__module__.split(".")[0] == "keras" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _title(name: str | None, names: Names) -> str | None:
+    """The model's name, unless Keras has made it up."""
+    return name if name is None or names == "all" or uncounted(name) not in ("functional", "sequential") else None
+
+
+def _modules(graph: Graph) -> set[str]:
+    """The Python modules of classes that are not Keras's."""
+    found: set[str] = set()
+    for layer in graph.layers.values():
+        if isinstance(layer.operation, Graph):
+            found |= _modules(layer.operation)
+            continue
+        for each in objects_in([layer.operation, layer.dtype]):
+            if catalog.find(each.kind, each.name) is None:
+                found.add(each.name.rpartition(".")[0])
+    return found

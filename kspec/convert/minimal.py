@@ -1,0 +1,136 @@
+"""The fewest arguments that make the same layer: defaults left out, lists of one number written as that number.
+
+Which arguments have no effect is found by asking Keras: the layer is made without them, and must have the same
+configuration. So derived defaults (the strides of a pooling) are left out too, and nothing is lost unseen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kspec import catalog
+from kspec.convert.notation import BESIDE, frozen_text, kind_and_name, written
+from kspec.convert.problems import Unwritable
+from kspec.model.backend import load_keras
+from kspec.model.build import with_policy
+from kspec.model.objects import factory, make
+from kspec.model.quiet import without_keras_warnings
+from kspec.spec.objects import Object
+
+
+class Minimal:
+    """Operations of layers, each kind of configuration worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Object] = {}
+
+    def operation(self, layer: Any, policy: Any) -> Object:
+        """The layer as an Object; `policy` is what is written beside it. Raises Unwritable."""
+        saved = serialized(layer)
+        wanted = comparable(saved)
+        key = frozen_text([saved["module"], saved["class_name"], wanted, policy])
+        if key not in self._known:
+            self._known[key] = _Search(layer.name, saved, wanted, policy).found()
+        return self._known[key]
+
+
+def serialized(layer: Any) -> dict[str, Any]:
+    """What Keras saves of a layer. Raises Unwritable where its class does not tell."""
+    try:
+        with without_keras_warnings():
+            found: dict[str, Any] = json.loads(json.dumps(load_keras().saving.serialize_keras_object(layer)))
+    except MemoryError:
+        raise
+    except Exception:  # a class of one's own may fail in any way
+        help = "give its class a `get_config` with all that its constructor takes"
+        raise Unwritable(layer.name, f"({type(layer).__name__}) does not say how it was made", help) from None
+    return found
+
+
+def comparable(saved: Mapping[str, Any]) -> Any:
+    """A layer's configuration without names and what only counts objects."""
+    return {key: _without_names(item) for key, item in saved["config"].items() if key not in BESIDE}
+
+
+def _without_names(value: Any) -> Any:
+    if isinstance(value, dict):
+        left = {key: _without_names(item) for key, item in value.items() if key not in ("shared_object_id", "name")}
+        if "class_name" in value and isinstance(value.get("name"), str):
+            left["name"] = value["name"]
+        if value.get("class_name") == "DTypePolicy":
+            left["config"] = value["config"]
+        left.pop("build_config", None)
+        return left
+    return [_without_names(item) for item in value] if isinstance(value, list) else value
+
+
+class _Search:
+    """The search for one layer's arguments."""
+
+    def __init__(self, name: str, saved: Mapping[str, Any], wanted: Any, policy: Any) -> None:
+        self.name, self.saved, self.wanted, self.policy = name, saved, wanted, policy
+        self.kind, self.known = kind_and_name(saved)
+        self.entry = catalog.find("layers", self.known)
+
+    def found(self) -> Object:
+        config = {key: item for key, item in self.saved["config"].items() if key not in BESIDE}
+        if self.entry is not None and not self.entry.open:
+            config = {key: item for key, item in config.items() if self.entry.parameter(key) is not None}
+        args = {key: written(item, self.name) for key, item in config.items()}
+        if not self._is_same(args):
+            message = f"({self.known}) has something that its arguments do not say"
+            raise Unwritable(self.name, message, "set it where the model is made, or write a layer class of your own")
+        args = self._without_defaults(args)
+        for key in list(args):
+            short = _shortest(args[key])
+            if short is not args[key] and self._is_same({**args, key: short}):
+                args[key] = short
+        return self._object(args)
+
+    def _without_defaults(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The arguments without those that change nothing: all at once where that will do, else one by one."""
+        if self.entry is None:
+            return args
+        required = [p.name for p in self.entry.parameters if p.required]
+        by_default = {key: item for key, item in args.items() if key in required or not self._is_default(key, item)}
+        if by_default != args and self._is_same(by_default):
+            args = by_default
+        for key in [key for key in args if key not in required]:
+            left = {other: item for other, item in args.items() if other != key}
+            if self._is_same(left):
+                args = left
+        return args
+
+    def _is_default(self, key: str, value: Any) -> bool:
+        parameter = self.entry.parameter(key) if self.entry is not None else None
+        if parameter is None:
+            return False
+        plain = not isinstance(value, Object) or not value.args
+        return value == parameter.default or (plain and parameter.object is not None)
+
+    def _object(self, args: dict[str, Any]) -> Object:
+        return Object("layers", self.known, args, ())
+
+    def _is_same(self, args: dict[str, Any]) -> bool:
+        """Whether these arguments make the same layer."""
+        given = args if self.policy is None else {**with_policy(args, self.policy), "dtype": self.policy}
+        try:
+            layer = factory(self._object(args))(**make(given))
+            return bool(comparable(serialized(layer)) == self.wanted)
+        except MemoryError:
+            raise
+        except Exception:  # constructors check their arguments with any exception they like
+            return False
+
+
+def _shortest(value: Any) -> Any:
+    """A number for a list of that number: `3` for `[3, 3]`, `1` for `[[1, 1], [1, 1]]`."""
+    if not isinstance(value, list) or not value:
+        return value
+    items = [_shortest(item) for item in value]
+    first = items[0]
+    if type(first) is int and all(type(item) is int and item == first for item in items):
+        return first
+    return value

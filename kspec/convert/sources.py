@@ -1,0 +1,118 @@
+"""What can be imported: a .keras file, a JSON configuration, `keras.applications.NAME`, a Python object."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, suggestion
+from kspec.model.archive import (
+    MAX_CONFIG,
+    check_classes,
+    check_version,
+    load_model,
+    load_shapes,
+    make_model,
+    parsed,
+    read_config,
+)
+from kspec.model.backend import load_keras
+from kspec.model.objects import search_also
+from kspec.model.quiet import without_keras_warnings
+
+APPLICATIONS = "keras.applications."
+
+
+class Found(NamedTuple):
+    """A model, and its saved compile configuration where it has one."""
+
+    model: Any
+    compiled: Mapping[str, Any] | None
+    label: str
+
+
+def find(source: str, trust: Sequence[str] = (), *, with_weights: bool = False) -> Found:
+    """The model that `source` names, without its weights unless they are wanted; a Python object keeps its own.
+
+    Raises FileError, UsageError.
+    """
+    if source.startswith(APPLICATIONS):
+        return Found(_application(source.removeprefix(APPLICATIONS)), None, source)
+    path = Path(source)
+    if path.suffix in (".keras", ".json"):
+        if not path.is_file():
+            raise FileError(Problem("file-missing", "there is no such file", file=source))
+        if trust:
+            search_also((Path.cwd(), path.resolve().parent))
+        return _json(path, trust) if path.suffix == ".json" else _archive(path, trust, with_weights)
+    if path.suffix in (".h5", ".hdf5"):
+        help = 'convert it once, where you trust it: `keras.saving.load_model("old.h5").save("new.keras")`'
+        raise FileError(
+            Problem("model-file", "whole models in the older .h5 format are not read", help=help, file=source)
+        )
+    if ":" in source and not path.exists():
+        return _object(source, trust)
+    help = "name a .keras or .json file, `keras.applications.NAME`, or `package.module:model`"
+    raise UsageError(Problem("usage", f"`{source}` is nothing that can be imported", help=help))
+
+
+def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
+    config = read_config(path, trust)
+    check_version(path)
+    compiled = config.get("compile_config")
+    model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
+    return Found(model, compiled, str(path))
+
+
+def _json(path: Path, trust: Sequence[str]) -> Found:
+    """The configuration that `model.to_json()` gives, admitted as one in an archive is."""
+    with path.open("rb") as file:
+        config = parsed(file.read(MAX_CONFIG + 1), path, path.name)
+    check_classes(config, path, trust)
+    return Found(make_model(config, path, trust), config.get("compile_config"), str(path))
+
+
+def _application(name: str) -> Any:
+    """A model of keras.applications as it is made without weights."""
+    keras = load_keras()
+    known = [each for each, made in vars(keras.applications).items() if each[:1].isupper() and callable(made)]
+    if name not in known:
+        help = suggestion(name, known, f"one of {listing(known, 50)}")
+        raise UsageError(Problem("usage", f"there is no `{APPLICATIONS}{name}`", help=help))
+    return getattr(keras.applications, name)(weights=None)
+
+
+def _object(source: str, trust: Sequence[str]) -> Found:
+    """A model in a Python module, or what a function there gives; importing it runs it, which is for trusted code."""
+    module, _, name = source.partition(":")
+    package = module.split(".")[0]
+    if package not in trust and module not in trust:
+        help = f"importing it runs it; if you trust that code, add `--trust {package}`"
+        raise UsageError(
+            Problem("untrusted-code", f"`{source}` is code of `{package}`, which is not trusted", help=help)
+        )
+    search_also((Path.cwd(),))
+    keras = load_keras()
+    try:
+        made: Any = importlib.import_module(module)
+        for part in name.split("."):
+            made = getattr(made, part)
+        if not isinstance(made, keras.Model) and callable(made):
+            made = made()
+    except MemoryError:
+        raise
+    except Exception as error:  # a person's own code may raise anything at all
+        raise UsageError(Problem("custom-code", f"`{source}` fails: {one_line(error)}")) from None
+    if not isinstance(made, keras.Model):
+        help = "name a keras.Model, or a function without arguments that gives one"
+        raise UsageError(Problem("usage", f"`{source}` is {type(made).__name__}, not a model", help=help))
+    return of_model(made, source)
+
+
+def of_model(model: Any, label: str) -> Found:
+    """A model at hand, with what it was compiled with."""
+    with without_keras_warnings():
+        compiled = model.get_compile_config() if model.compiled else None
+    return Found(model, compiled, label)

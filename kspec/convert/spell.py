@@ -1,0 +1,130 @@
+"""A graph -> the data of a readable spec."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kspec import catalog
+from kspec.convert.chains import FIXED, Chains, Step, operation_data
+from kspec.convert.fold import TASTES, Block, Taste, fold
+from kspec.convert.hoist import hoist, unmarked
+from kspec.convert.notation import frozen_text
+from kspec.convert.polish import polished, without_marks
+from kspec.convert.shapes import operation_of
+from kspec.spec.canonical import outputs_data
+from kspec.spec.graph import Graph, Layer, Ref, refs
+from kspec.spec.objects import Object
+from kspec.spec.stepform import BESIDE, WORDS
+from kspec.spec.walk import snake_case
+from kspec.spec.writing import dump
+
+WIDTH = 120
+"""Columns of a line: a layer with its arguments stands in one, which is how copies are seen."""
+_FIRST = ("name", "dtype_policy", "class", "custom", "vars")
+
+
+def spelled(graph: Graph, sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec of a graph: `sections` are what else it has, as written. Of several ways to fold it the shortest."""
+    speller = _Speller()
+    layers = speller.steps(graph)
+    variables = hoist([layers, *(body["layers"] for body in speller.nested.values())])
+    sections = {**sections, "vars": variables} if variables else sections
+    _forget_last_name(layers, graph, sections)
+    ways = [(taste, promoting) for taste in TASTES for promoting in (False, True)]
+    found = [_folded(graph, sections, speller, layers, *way) for way in ways]
+    return min(found, key=lambda data: len(dump(data, WIDTH).splitlines()))
+
+
+def _forget_last_name(layers: list[Step], graph: Graph, sections: Mapping[str, Any]) -> None:
+    """No name for the only output where it has one that Keras counted, and nothing refers to it."""
+    last = layers[-1] if layers else {}
+    name = str(last.get("name", ""))
+    kind = snake_case(operation_of(last).rpartition(".")[2]) if last else ""
+    mine = isinstance(graph.outputs, Ref) and graph.outputs.name == name
+    is_counted = re.fullmatch(rf"{re.escape(kind)}(_[0-9]+)?", name) is not None
+    taken = any(ref.name == name for node in graph.nodes for ref in refs(node))
+    shared = sum(node.layer == name for node in graph.nodes) > 1
+    if mine and is_counted and not taken and not shared and name not in frozen_text(dict(sections)):
+        del last["name"], last[FIXED]
+
+
+def _folded(
+    graph: Graph, sections: Mapping[str, Any], speller: _Speller, layers: list[Step], taste: Taste, promoting: bool
+) -> dict[str, Any]:
+    """The spec with its steps folded to one taste."""
+    layers, nested = copy.deepcopy((layers, speller.nested))
+    chains = [layers, *(body["layers"] for body in nested.values())]
+    blocks = fold(chains, {*nested, *BESIDE, *WORDS}, taste, promoting)
+    firsts = {name: block.variables for name, block in blocks.items()} | dict.fromkeys(nested, ())
+    for chain in (*chains, *(block.steps for block in blocks.values())):
+        without_marks(chain)
+    bodies = {name: _body(block, firsts) for name, block in reversed(blocks.items())}
+    for name, body in nested.items():
+        bodies[name] = {**body, "layers": polished(body["layers"], firsts, inside=False)}
+    result: dict[str, Any] = {"kspec": 1}
+    result |= {key: value for key, value in sections.items() if key in _FIRST}
+    result["inputs"] = {given.name: _input(given.arguments) for given in graph.inputs}
+    if bodies:
+        result["blocks"] = unmarked(bodies)
+    result["layers"] = unmarked(polished(layers, firsts, inside=False))
+    if speller.outputs is not None:
+        result["outputs"] = speller.outputs
+    return result | {key: value for key, value in sections.items() if key not in result}
+
+
+def _body(block: Block, firsts: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    variables = {"vars": dict.fromkeys(block.variables)} if block.variables else {}
+    return {**variables, "layers": polished(block.steps, firsts, inside=True)}
+
+
+def _input(arguments: Mapping[str, Any]) -> Any:
+    """An input's arguments as they are written: a shape alone, or a number for one of one axis."""
+    if set(arguments) != {"shape"}:
+        return dict(arguments)
+    shape = arguments["shape"]
+    return shape[0] if len(shape) == 1 and shape[0] is not None else shape
+
+
+class _Speller:
+    """Writes steps; models that are steps become blocks."""
+
+    def __init__(self) -> None:
+        self.nested: dict[str, Any] = {}
+        self.outputs: Any = None
+        """Those of the graph whose steps were written last."""
+
+    def steps(self, graph: Graph, prefix: str = "") -> list[Step]:
+        chains = Chains(graph, lambda layer: self.operation(layer, prefix))
+        steps = chains.steps()
+        self.outputs = None
+        if not chains.ends_with_output():
+            self.outputs = outputs_data(graph) or str(graph.outputs)
+        return steps
+
+    def operation(self, layer: Layer, prefix: str) -> Step:
+        operation = layer.operation
+        if isinstance(operation, Object):
+            return operation_data(operation)
+        assert isinstance(operation, Graph)
+        name = self._name(f"{prefix}{layer.name}")
+        body: dict[str, Any] = {"nested": True}
+        names = [given.name for given in operation.inputs]
+        if names != ["input"]:
+            body["inputs"] = names
+        self.nested[name] = body
+        body["layers"] = self.steps(operation, f"{name}.")
+        if self.outputs is not None:
+            body["outputs"] = self.outputs
+        return {name: {}}
+
+    def _name(self, name: str) -> str:
+        while name in WORDS or name in BESIDE or name.startswith("ops.") or name in self.nested or _is_layer(name):
+            name += "_block"
+        return name
+
+
+def _is_layer(name: str) -> bool:
+    return catalog.find("layers", name) is not None

@@ -1,0 +1,52 @@
+"""What Keras saves of `compile` -> the spec's section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kspec.convert.notation import written
+from kspec.spec.objects import Object
+from kspec.spec.schema import Compile
+
+_PLAIN = ("loss_weights", "run_eagerly", "steps_per_execution", "auto_scale_loss")
+
+
+def compile_section(config: Mapping[str, Any] | None) -> Compile | None:
+    """The section `compile` of a saved compile configuration; None where there is none.
+
+    Raises Unwritable.
+    """
+    if not config or "optimizer" not in config:
+        return None
+    found: dict[str, Any] = {"optimizer": _rounded(written(config["optimizer"], "compile"))}
+    for key in ("loss", "metrics", "weighted_metrics"):
+        if config.get(key) is not None:
+            found[key] = _without_dtypes(written(config[key], "compile"))
+    for key in _PLAIN:
+        value = config.get(key)
+        if value is not None and value != Compile.model_fields[key].default:
+            found[key] = written(value, "compile")
+    if config.get("jit_compile") is False:  # Keras saves `auto` as what it chose
+        found["jit_compile"] = False
+    return Compile(**found)
+
+
+def _rounded(optimizer: Any) -> Any:
+    """An optimizer with the learning rate that a person gave: Keras keeps it in 32 bits, and saves it in 64."""
+    rate = optimizer.args.get("learning_rate") if isinstance(optimizer, Object) else None
+    if not isinstance(rate, float):
+        return optimizer
+    return optimizer._replace(args={**optimizer.args, "learning_rate": float(str(np.float32(rate)))})
+
+
+def _without_dtypes(value: Any) -> Any:
+    """Losses and metrics without the dtype that they have anyway."""
+    if isinstance(value, Object):
+        args = {key: item for key, item in value.args.items() if not (key == "dtype" and item == "float32")}
+        return value._replace(args=args)
+    if isinstance(value, list):
+        return [_without_dtypes(item) for item in value]
+    return {key: _without_dtypes(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,71 @@
+"""The data of a spec: its section under what a command line gives, the sources that are named, and what fits of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kspec.diagnostics import FileError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from kspec.model.interface import Interface
+    from kspec.spec.compiled import Compiled
+    from kspec.spec.schema import Data
+    from kspec.training.data.parts import Parts
+    from kspec.training.data.source import Source
+
+    Pathlike = str | os.PathLike[str]
+
+
+def data_section(compiled: Compiled, data: Pathlike | None, validation: Pathlike | None) -> Data:
+    """The spec's data section under the files given here.
+
+    Raises `UsageError` where there are no data to train on.
+    """
+    from kspec.spec.schema import Data, DataFile
+
+    section = compiled.spec.data or Data()
+    update = {}
+    for key, path in (("train", data), ("validation", validation)):
+        if path is not None:
+            known = getattr(section, key) or DataFile()
+            where = known.where if key == "train" else {}
+            update[key] = DataFile(path=os.path.abspath(path), fields=known.fields, where=where)
+    held = section.validation
+    if data is not None and validation is None and held is not None and (held.path or held.source):
+        # the spec's own validation file belongs to the spec's own training data
+        section = section.model_copy(update={"validation": None})
+    section = section.model_copy(update=update)
+    if section.train is None:
+        help = "give it with `--data FILE`, or in the spec: `data: {train: FILE}`"
+        raise UsageError(Problem("data-missing", "no data to work on", help=help))
+    return section
+
+
+def data_parts(compiled: Compiled, *given: Pathlike | None) -> Parts:
+    """The sources of the spec's data section; those `given` on the command line may lie outside the project."""
+    from kspec.model.objects import custom, search_also
+    from kspec.spec.schema import Data
+    from kspec.training.data.parts import Parts
+
+    def object_of(name: str) -> Any:
+        search_also(compiled.folders)
+        return custom(name, ("data",))
+
+    free = frozenset(os.path.abspath(path) for path in given if path is not None)
+    spec = compiled.spec
+    return Parts(spec.data or Data(), spec.seed, compiled.project.root, free, object_of)
+
+
+def fitting(compiled: Compiled, source: Source, interface: Interface, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What training would take of a source, or why it would not."""
+    from kspec.training.data.match import linked
+
+    labels = compiled.spec.data.labels if compiled.spec.data is not None else {}
+    try:
+        found = linked(source, interface, fields=fields, labels=labels, learn=lambda: source)
+    except FileError as error:
+        problems = [{"message": each.message, "help": each.help} for each in error.problems]
+        return {"matched": None, "problems": problems}
+    return {"matched": ", ".join(map(str, found.links)), "problems": []}

@@ -1,0 +1,138 @@
+"""`kspec import`: a model that was made elsewhere -> a spec that builds the same one, checked before it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kspec.diagnostics import Problem, SpecError, UsageError
+
+if TYPE_CHECKING:
+    from kspec.convert.imported import Imported
+    from kspec.convert.sources import Found
+
+    Pathlike = str | os.PathLike[str]
+
+_LARGE = 20_000
+"""How many calls a model may have: it is not known before it is read."""
+
+
+def import_model(
+    source: Pathlike | Any,
+    *,
+    output: Pathlike | None = None,
+    names: Literal["needed", "all"] = "needed",
+    trust: Sequence[str] = (),
+    weights: Pathlike | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> str:
+    """The text of a spec that builds the model `source` again: the same but for names.
+
+    `source` is a .keras file, a JSON file of `model.to_json()`, ``keras.applications.NAME``, a Python object
+    ``package.module:name`` whose package is in `trust`, or a keras.Model. With `output` the text is written there.
+    `names` keeps all names of layers, or those only that are needed to say what takes what. `weights` is a file,
+    .weights.h5 or .safetensors, for the source's weights under the spec's names; the spec loads them from there. `tell`
+    is told what a person should know.
+
+    Raises FileError where the source cannot be read or holds something that no spec can say; UsageError.
+    """
+    from kspec.files import check_target, write_atomically
+    from kspec.model.backend import deeply
+
+    label = str(source) if isinstance(source, (str, os.PathLike)) else "the model"
+    if output is not None:
+        _check_name(Path(output))
+        check_target(output)
+    if weights is not None:
+        _check_weights(Path(weights), label)
+        check_target(weights)
+    folder = Path(output).resolve().parent if output is not None else Path.cwd()
+    found = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
+    if weights is not None:
+        deeply(lambda: _write_weights(source, label, found.text, folder, tuple(trust), Path(weights)), _LARGE)
+        found = found._replace(text=_with_weights(found.text, Path(weights), folder))
+    if output is not None:
+        write_atomically(output, found.text)
+    if tell is not None:
+        for note in found.notes:
+            tell(note)
+    return found.text
+
+
+def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[str, ...]) -> Imported:
+    from kspec.convert.imported import imported
+    from kspec.convert.problems import Unwritable, refused
+    from kspec.model.private import abstract_variables
+    from kspec.model.signatures import remembered
+
+    try:
+        with abstract_variables(), remembered():
+            found = _found(source, label, trust)
+            made = imported(found.model, found.compiled, folder, names)
+        _check_same(found, made, folder, trust)
+        return made
+    except Unwritable as error:
+        raise refused(label, error) from None
+
+
+def _found(source: Any, label: str, trust: tuple[str, ...]) -> Found:
+    from kspec.convert.sources import find, of_model
+
+    if isinstance(source, (str, os.PathLike)):
+        return find(os.fspath(source), trust)
+    return of_model(source, label)
+
+
+def _check_same(found: Found, made: Imported, folder: Path, trust: tuple[str, ...]) -> None:
+    """Raise FileError where the spec would not build the model that it is of."""
+    from kspec.convert.problems import Unwritable
+    from kspec.convert.sameness import difference
+    from kspec.loaded import loads
+
+    try:
+        built = loads(made.text, folder=folder, trust=trust).abstract()[0].model
+    except SpecError as error:
+        first = error.problems[0]
+        raise Unwritable("", f"the spec of this model would be wrong: {first.message}", first.help) from None
+    what = difference(found.model, built)
+    if what:
+        raise Unwritable("", f"no spec says all of this model: {what}")
+
+
+def _check_name(output: Path) -> None:
+    if output.suffix not in (".yaml", ".yml"):
+        help = f"name it `{output.with_suffix('.yaml').name}`"
+        raise UsageError(Problem("usage", f"`{output}` does not say that a spec is in it", help=help))
+
+
+def _check_weights(path: Path, label: str) -> None:
+    if not path.name.endswith((".weights.h5", ".safetensors")):
+        help = "its name ends in `.weights.h5` or `.safetensors`"
+        raise UsageError(Problem("usage", f"`{path}` does not say what kind of weights to write", help=help))
+    if label.endswith(".json") or label.startswith("keras.applications."):
+        raise UsageError(Problem("usage", f"`{label}` has no weights", help="leave out `--weights`"))
+
+
+def _write_weights(source: Any, label: str, text: str, folder: Path, trust: tuple[str, ...], path: Path) -> None:
+    """The weights of the source under the names that the spec's layers have."""
+    from kspec.convert.sameness import paired
+    from kspec.convert.sources import find
+    from kspec.loaded import loads
+    from kspec.model.save import save
+
+    is_named = isinstance(source, (str, os.PathLike))
+    whole = find(os.fspath(source), trust, with_weights=True).model if is_named else source
+    built = loads(text, folder=folder, trust=trust).build(compile=False)
+    for layer, twin in paired(whole, built):
+        for variable, value in zip(twin.weights, layer.weights, strict=True):
+            variable.assign(value)
+    save(built, path)
+
+
+def _with_weights(text: str, weights: Path, folder: Path) -> str:
+    """A spec's text that names its file of weights."""
+    shown = json.dumps(os.path.relpath(weights, folder).replace("$", "$$"), ensure_ascii=False)
+    return text.replace("\ninputs:", f"\nweights: {shown}\ninputs:", 1)

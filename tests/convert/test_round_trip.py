@@ -1,0 +1,73 @@
+"""Models that specs build come back as specs that build them, and so on without an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+
+from kspec import api
+from tests.conftest import SPECS
+from tests.convert.same import assert_returns, assert_survives
+from tests.model.programs import Program, to_spec
+from tests.model.strategies import programs
+from tests.spec.fuzzing import examples
+
+CODE = ("custom_layer.yaml", "vae.yaml")
+GALLERY = sorted(path for path in SPECS.glob("*.yaml") if path.name not in CODE)
+SMALL = ("attention_ops", "lstm_states", "mixed_precision", "siamese_twin")
+
+
+LARGE = [pytest.param(path, marks=pytest.mark.slow if "large" in path.stem else ()) for path in GALLERY]
+
+
+@pytest.mark.parametrize("path", LARGE, ids=lambda path: path.stem)
+def test_gallery(path: Path) -> None:
+    assert_returns(api.load(path))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_gallery_in_numbers(name: str) -> None:
+    assert_survives(api.load(SPECS / f"{name}.yaml").build(compile=False))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("names", ["needed", "all"])
+@pytest.mark.parametrize("path", [path for path in GALLERY if "large" not in path.stem], ids=lambda path: path.stem)
+def test_whole_gallery_in_numbers(path: Path, names: Any) -> None:
+    assert_survives(api.load(path).build(compile=False), names=names)
+
+
+def spec_of(made: tuple[Program, dict[str, Any]]) -> api.Loaded:
+    program, variables = made
+    return api.loads(yaml.safe_dump(to_spec(program, variables), sort_keys=False, default_flow_style=None))
+
+
+@given(programs())
+@examples(12, shrink=False)
+def test_random_models(made: tuple[Program, dict[str, Any]]) -> None:
+    assert_returns(spec_of(made))
+
+
+@pytest.mark.slow
+@given(programs())
+@examples(60, shrink=False)
+def test_some_more_random_models(made: tuple[Program, dict[str, Any]]) -> None:
+    assert_returns(spec_of(made))
+
+
+@pytest.mark.exhaustive
+@given(programs())
+@examples(1000, shrink=False)
+def test_a_thousand_random_models(made: tuple[Program, dict[str, Any]]) -> None:
+    assert_returns(spec_of(made))
+
+
+@pytest.mark.slow
+@given(programs())
+@examples(30, shrink=False)
+def test_random_models_in_numbers(made: tuple[Program, dict[str, Any]]) -> None:
+    assert_survives(spec_of(made).build())

@@ -1,0 +1,292 @@
+"""Where models come from: files, configurations, Python; and what of them is refused, in one message."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kspec as library
+from kspec import api
+from kspec.importing import import_model
+from kspec.model.quiet import without_keras_warnings
+from tests.conftest import SPECS, run_kspec
+from tests.convert.same import assert_survives, form, keras
+from tests.model import twins
+
+layers, ops = keras.layers, keras.ops
+
+
+def small() -> Any:
+    inputs = keras.Input((8,), name="x")
+    middle = layers.Dense(4, activation="relu", name="mine")(inputs)
+    return keras.Model(inputs, layers.Dense(2, name="kind")(middle), name="small")
+
+
+@pytest.fixture
+def saved(in_tmp: Path) -> Path:
+    model = small()
+    model.compile(
+        keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(1e-3, 100)),
+        loss={"kind": keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
+        metrics=["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(k=2)],
+    )
+    with without_keras_warnings():
+        model.save("small.keras")
+    return in_tmp / "small.keras"
+
+
+SPEC = """\
+kspec: 1
+name: small
+inputs:
+  x: 8
+layers:
+  - Dense: {units: 4, activation: relu}
+  - Dense: 2
+    name: kind
+compile:
+  optimizer: {AdamW: {learning_rate: {CosineDecay: {initial_learning_rate: 0.001, decay_steps: 100}}}}
+  loss: {kind: {SparseCategoricalCrossentropy: {from_logits: true}}}
+  metrics:
+    - accuracy
+    - {SparseTopKCategoricalAccuracy: {k: 2}}
+"""
+
+
+def test_an_archive(saved: Path) -> None:
+    outcome = run_kspec("import", saved, "-o", "small.yaml")
+    assert outcome.text == f"exit 0\n{saved} → small.yaml\n"
+    assert Path("small.yaml").read_text() == SPEC
+    assert isinstance(library.load("small.yaml").build().optimizer, keras.optimizers.AdamW)
+
+
+@pytest.mark.parametrize("weights", ["w.weights.h5", "w.safetensors"])
+def test_weights_beside_it(saved: Path, weights: str) -> None:
+    assert run_kspec("import", saved, "-o", "small.yaml", "--weights", weights).status == 0
+    assert f'\nweights: "{weights}"\ninputs:' in Path("small.yaml").read_text()
+    with without_keras_warnings():
+        model = keras.saving.load_model(saved, compile=False)
+    twins.assert_same_outputs(model, library.load("small.yaml").build())
+    assert run_kspec("import", saved, "--weights", "w.npz").status == 2
+
+
+def test_all_names(saved: Path) -> None:
+    assert "name: mine" in run_kspec("import", saved, "--names", "all").out
+
+
+def test_a_configuration(in_tmp: Path) -> None:
+    Path("small.json").write_text(small().to_json())
+    assert run_kspec("import", "small.json").out == SPEC[: SPEC.index("compile:")]
+
+
+def test_a_python_object(in_tmp: Path) -> None:
+    Path("made_here.py").write_text(
+        "import keras\n\ndef make():\n    x = keras.Input((3,), name='x')\n"
+        "    return keras.Model(x, keras.layers.Dense(2, name='y')(x), name='made')\n"
+    )
+    refused = run_kspec("import", "made_here:make")
+    assert refused.status == 2
+    assert "untrusted-code" in refused.err
+    assert run_kspec("import", "made_here:make", "--trust", "made_here").out.endswith("- Dense: 2\n    name: y\n")
+    missing = run_kspec("import", "made_here:other", "--trust", "made_here")
+    assert missing.status == 2
+    assert "custom-code" in missing.err
+
+
+class Squares(layers.Layer):
+    def call(self, x: Any) -> Any:
+        return x * x
+
+
+def subclassed() -> Any:
+    class Model(keras.Model):
+        def call(self, x: Any) -> Any:
+            return x
+
+    return Model(name="mine")
+
+
+def with_lambda() -> Any:
+    inputs = keras.Input((8,))
+    return keras.Model(inputs, layers.Lambda(lambda x: x + 1, name="plus_one")(inputs))
+
+
+def with_function() -> Any:
+    inputs = keras.Input((8,))
+    return keras.Model(inputs, layers.Dense(2, activation=lambda x: x, name="strange")(inputs))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (subclassed, "`mine` is a subclassed model (Model)"),
+        (lambda: keras.Sequential([layers.Dense(2)], name="open"), "`open` has no input shape yet"),
+        (with_lambda, "plus_one"),
+        (with_function, "strange"),
+    ],
+)
+def test_what_no_spec_can_say(make: Any, says: str) -> None:
+    with pytest.raises(library.FileError) as error:
+        import_model(make())
+    (problem,) = error.value.problems
+    assert problem.code == "import-model"
+    assert says in problem.message
+    assert problem.help
+
+
+def rewritten(path: Path, change: Any) -> Path:
+    """The archive with another configuration."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    members["config.json"] = json.dumps(change(config)).encode()
+    result = path.with_name("changed.keras")
+    with zipfile.ZipFile(result, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return result
+
+
+def cycle(config: Any) -> Any:
+    mine, kind = config["config"]["layers"][1:3]
+    mine["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = kind["name"]
+    return config
+
+
+def unknown_class(config: Any) -> Any:
+    config["config"]["layers"][1] |= {"class_name": "Evil", "module": "os.path"}
+    return config
+
+
+def a_lambda(config: Any) -> Any:
+    config["config"]["layers"][1] |= {"class_name": "Lambda"}
+    return config
+
+
+def no_wires(config: Any) -> Any:
+    config["config"]["layers"][1]["inbound_nodes"] = [{"args": [], "kwargs": {}}]
+    return config
+
+
+@pytest.mark.parametrize(
+    "change", [cycle, unknown_class, a_lambda, no_wires, lambda config: {"class_name": "Functional"}]
+)
+def test_hostile_archives(saved: Path, change: Any) -> None:
+    bad = rewritten(saved, change)
+    outcome = run_kspec("import", bad, "-o", "bad.yaml")
+    assert outcome.status == 3
+    assert "error[model-file]" in outcome.err or "error[import-model]" in outcome.err
+    assert "Traceback" not in outcome.text
+    assert not Path("bad.yaml").exists()
+
+
+def test_truncated_archives(saved: Path) -> None:
+    content = saved.read_bytes()
+    for part in (0, 10, len(content) // 2, len(content) - 5):
+        Path("cut.keras").write_bytes(content[:part])
+        outcome = run_kspec("import", "cut.keras")
+        assert (outcome.status, "error[model-file]" in outcome.err) == (3, True)
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "{}", "[" * 100_000, '{"class_name": "Functional", "config": 3}'])
+def test_no_configuration(in_tmp: Path, text: str) -> None:
+    Path("bad.json").write_text(text)
+    outcome = run_kspec("import", "bad.json")
+    assert outcome.status == 3
+    assert "error[model-file]" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [("nothing.keras", 3), ("keras.applications.ResNet5", 2), ("old.h5", 3), ("what", 2), ("keras.applications", 2)],
+)
+def test_no_source(in_tmp: Path, source: str, status: int) -> None:
+    outcome = run_kspec("import", source)
+    assert outcome.status == status
+    assert "Traceback" not in outcome.text
+
+
+def test_a_very_deep_model(in_tmp: Path) -> None:
+    from kspec.model.backend import deeply
+
+    def make() -> None:
+        tensor = inputs = keras.Input((2,))
+        for _ in range(1500):
+            tensor = layers.Activation("relu")(tensor)
+        Path("deep.json").write_text(keras.Model(inputs, tensor).to_json())
+
+    deeply(make, 1500)
+    outcome = run_kspec("import", "deep.json")
+    assert outcome.status == 0, outcome.err
+    assert "repeat: 1500" in outcome.out
+
+
+def several() -> Any:
+    """Nearly all that a call can be: constants, indices, several outputs, shared layers, models, mappings."""
+    one, two = keras.Input((6, 4), name="one"), keras.Input((6, 4), name="two")
+    inner = keras.Sequential([keras.Input((6, 4)), layers.Dense(4), layers.LayerNormalization()], name="inner")
+    lstm = layers.LSTM(4, return_state=True, return_sequences=True)
+    sequence, hidden, cell = lstm(inner(one))
+    attended = layers.MultiHeadAttention(2, 3)(sequence, inner(two), use_causal_mask=True)
+    scaled = 1.0 - attended * 0.5 + ops.convert_to_tensor([1.0, 2.0, 3.0, 4.0])
+    first, last = scaled[:, 0], scaled[..., -1:]
+    low, high = ops.split(hidden, 2, axis=-1)
+    joined = layers.Concatenate()([first, low, high, cell, layers.Flatten()(last)])
+    return keras.Model([one, two], {"joined": layers.Dense(3, dtype="float16")(joined), "state": cell})
+
+
+def test_nearly_everything() -> None:
+    assert_survives(several())
+
+
+def masked() -> Any:
+    inputs = keras.Input((7,), dtype="int32")
+    words = layers.Embedding(20, 6, mask_zero=True)(inputs)
+    return keras.Model(inputs, layers.GRU(5)(layers.Bidirectional(layers.LSTM(4, return_sequences=True))(words)))
+
+
+def test_masks() -> None:
+    assert_survives(masked())
+
+
+def test_a_sequential_model_is_a_chain() -> None:
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(8, 3), layers.Flatten(), layers.Dense(10)])
+    assert_survives(model)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16", "float16"])
+def test_policies(policy: str) -> None:
+    inputs = keras.Input((8,))
+    middle = layers.Dense(4, dtype=policy)(inputs)
+    kept = layers.Dense(4, dtype="float32")(middle)
+    model = keras.Model(inputs, layers.Dense(2, dtype=policy)(layers.Add(dtype=policy)([middle, kept])))
+    text = import_model(model)
+    assert form(api.loads(text).build()) == form(model)
+    function = keras.Model(inputs, ops.tanh(layers.Dense(4, dtype=policy)(inputs)))
+    assert form(api.loads(import_model(function)).build()) == form(function)
+
+
+@pytest.mark.parametrize("name", ["vae", "custom_layer"])
+def test_code_of_ones_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SPECS)
+    model = api.load(f"{name}.yaml", trust=["custom_layers"]).build()
+    text = import_model(model, trust=["custom_layers"])
+    again = api.loads(text, trust=["custom_layers"]).build()
+    assert type(again) is type(model)
+    assert form(again) == form(model)
+
+
+def test_a_frozen_model_says_so_once() -> None:
+    text = import_model(api.load(SPECS / "transfer.yaml").build(compile=False))
+    assert text.count("trainable: false") == 1
+
+
+def test_custom_layers_are_named_with_their_module(in_tmp: Path) -> None:
+    inputs = keras.Input((8,))
+    with pytest.raises(library.FileError) as error:
+        import_model(keras.Model(inputs, Squares()(inputs)))
+    assert "not trusted" in error.value.problems[0].message
