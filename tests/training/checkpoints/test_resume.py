@@ -15,6 +15,7 @@ import pytest
 
 from kspec import Result, evaluate, load
 from kspec.diagnostics import FileError, Stopped, UsageError
+from kspec.training.checkpoints.store import Store
 from kspec.training.loop import testing
 from kspec.training.loop.epochs import Training
 from kspec.training.run import Run
@@ -101,24 +102,31 @@ def _here(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # The others are killed in test_kills.
-CASES = ["early", *(pytest.param(name, marks=pytest.mark.slow) for name in ("plateau", "averaged", "recurrent"))]
+CASES = [
+    ("early", "scan"),
+    ("plain", "packed"),
+    *(pytest.param(name, "scan", marks=pytest.mark.slow) for name in ("plateau", "averaged", "recurrent")),
+]
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_signal_anywhere_loses_nothing(name: str) -> None:
+@pytest.mark.parametrize(("name", "loop"), CASES)
+def test_a_signal_anywhere_loses_nothing(name: str, loop: str) -> None:
     write(Path(), name)
-    fit("whole")
+    fit("whole", loop=loop)
+    last = Store(Path("whole")).latest()
+    assert last is not None
+    assert last.facts["way"] == loop
     wanted = digest(Path("whole"))
     log = Path("log.csv").read_text() if Path("log.csv").exists() else ""
     for where, breaking in BREAKS.items():
         with pytest.MonkeyPatch.context() as patch:
             breaking(patch)
             with pytest.raises(Stopped) as stopped:
-                fit(where)
+                fit(where, loop=loop)
         assert stopped.value.number == signal.SIGTERM
         assert json.loads(Path(where, "run.json").read_text())["state"] == "interrupted"
         assert not Path(where, "model.keras").exists()
-        result = fit(where, resume="auto")
+        result = fit(where, resume="auto", loop=loop)
         assert digest(Path(where)) == wanted, where
         assert [row["epoch"] for row in result.history] == list(range(1, len(result.history) + 1))
         assert not log or Path("log.csv").read_text() == log
