@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,7 +52,7 @@ def import_model(
     found = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
     if weights is not None:
         deeply(lambda: _write_weights(source, label, found.text, folder, tuple(trust), Path(weights)), _LARGE)
-        found = found._replace(text=_with_weights(found.text, Path(weights), folder))
+        found = found.with_weights(os.path.relpath(weights, folder))
     if output is not None:
         write_atomically(output, found.text)
     if tell is not None:
@@ -130,9 +129,3 @@ def _write_weights(source: Any, label: str, text: str, folder: Path, trust: tupl
         for variable, value in zip(twin.weights, layer.weights, strict=True):
             variable.assign(value)
     save(built, path)
-
-
-def _with_weights(text: str, weights: Path, folder: Path) -> str:
-    """A spec's text that names its file of weights."""
-    shown = json.dumps(os.path.relpath(weights, folder).replace("$", "$$"), ensure_ascii=False)
-    return text.replace("\ninputs:", f"\nweights: {shown}\ninputs:", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -27,7 +28,12 @@ from kspec.cli import options
 @options.trust
 @options.traceback
 def command(
-    source: str, output: Path | None, names: str, weights: Path | None, quiet: bool, trust: tuple[str, ...]
+    source: str,
+    output: Path | None,
+    names: Literal["needed", "all"],
+    weights: Path | None,
+    quiet: bool,
+    trust: tuple[str, ...],
 ) -> None:
     """Write the spec of a model that was made elsewhere: it builds the same model, but for names.
 
@@ -47,7 +53,7 @@ def command(
         if not quiet:
             click.echo(f"note: {note}", err=True)
 
-    text = import_model(source, output=output, names=names, trust=trust, weights=weights, tell=tell)  # type: ignore[arg-type]
+    text = import_model(source, output=output, names=names, trust=trust, weights=weights, tell=tell)
     if output is None:
         click.echo(text, nl=False)
     elif not quiet:

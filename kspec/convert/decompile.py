@@ -13,7 +13,7 @@ from kspec.convert.ordering import Call, ordered_calls
 from kspec.convert.problems import Unwritable
 from kspec.convert.words import Words, uncounted
 from kspec.model.backend import load_keras
-from kspec.model.private import graph_of, made_by, outputs_made, structure_of_outputs
+from kspec.model.private import graph_of, made_by, outputs_made, structure_of_inputs, structure_of_outputs
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref
 
 MAX_CONSTANT = 100_000
@@ -67,6 +67,8 @@ class _Level:
         self.frozen = nested and model.trainable is False
         inner = graph_of(model)
         inputs = tuple(self._input(tensor, nested) for tensor in inner.inputs)
+        if isinstance(structure_of_inputs(inner), Mapping) and not nested:
+            self.notes.append("the inputs are a mapping in Keras, and a list here: both take them by name")
         calls = ordered_calls(model)
         layers: dict[str, Layer] = {}
         made: dict[int, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,10 +23,21 @@ Names = Literal["needed", "all"]
 
 
 class Imported(NamedTuple):
-    """A spec's text, and what a person should know of it, a line each."""
+    """A spec as plain data, and what a person should know of it, a line each."""
 
-    text: str
+    data: Mapping[str, Any]
     notes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The spec as a file has it."""
+        return dump(dict(self.data), WIDTH)
+
+    def with_weights(self, path: str) -> Imported:
+        """With a file of weights, relative to the spec's folder, that it loads."""
+        given = {"weights": path.replace("$", "$$")}
+        before = {key: self.data[key] for key in itertools.takewhile(lambda key: key != "inputs", self.data)}
+        return self._replace(data={**before, **given, **self.data})
 
 
 def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names: Names = "needed") -> Imported:
@@ -49,7 +61,7 @@ def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names
     if names == "needed":
         sections = {key: value for key, value in data.items() if key not in ("inputs", "blocks", "layers", "outputs")}
         data = spelled(graph, sections)
-    return Imported(dump(data, WIDTH), found.notes)
+    return Imported(data, found.notes)
 
 
 def _own_class(model: Any) -> str | None:

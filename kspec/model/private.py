@@ -355,6 +355,11 @@ def structure_of_outputs(graph: Any) -> Any:
     return graph._outputs_struct
 
 
+def structure_of_inputs(graph: Any) -> Any:
+    """The inputs of a functional model in the structure that they were given in; `Model.inputs` is flat."""
+    return graph._inputs_struct
+
+
 def spares_decay(optimizer: Any) -> bool:
     """Whether some weights are spared the optimizer's decay; `exclude_from_weight_decay` says it, and nothing tells."""
     return any(getattr(optimizer, f"_exclude_from_weight_decay{end}", None) for end in ("", "_pattern"))

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kspec as library
@@ -67,7 +68,7 @@ def test_an_archive(saved: Path) -> None:
 @pytest.mark.parametrize("weights", ["w.weights.h5", "w.safetensors"])
 def test_weights_beside_it(saved: Path, weights: str) -> None:
     assert run_kspec("import", saved, "-o", "small.yaml", "--weights", weights).status == 0
-    assert f'\nweights: "{weights}"\ninputs:' in Path("small.yaml").read_text()
+    assert f"\nweights: {weights}\ninputs:" in Path("small.yaml").read_text()
     with without_keras_warnings():
         model = keras.saving.load_model(saved, compile=False)
     twins.assert_same_outputs(model, library.load("small.yaml").build())
@@ -237,6 +238,18 @@ def several() -> Any:
     low, high = ops.split(hidden, 2, axis=-1)
     joined = layers.Concatenate()([first, low, high, cell, layers.Flatten()(last)])
     return keras.Model([one, two], {"joined": layers.Dense(3, dtype="float16")(joined), "state": cell})
+
+
+def test_inputs_that_are_a_mapping_are_given_by_name() -> None:
+    made = {"words": keras.Input((6,), name="words"), "age": keras.Input((2,), name="age")}
+    model = keras.Model(made, layers.Dense(3)(layers.Concatenate()([made["words"], made["age"]])))
+    told: list[str] = []
+    again = api.loads(import_model(model, tell=told.append)).build(compile=False)
+    assert told == ["the inputs are a mapping in Keras, and a list here: both take them by name"]
+    for mine, theirs in zip(again.weights, model.weights, strict=True):
+        mine.assign(theirs.value)
+    given = {"words": np.ones((2, 6)), "age": np.zeros((2, 2))}
+    np.testing.assert_array_equal(again.predict(given, verbose=0), model.predict(given, verbose=0))
 
 
 def test_nearly_everything() -> None:

@@ -160,6 +160,13 @@ def test_made_by_and_graph_of() -> None:
     assert private.graph_of(keras.Sequential([x, layer])).inputs
 
 
+def test_structures_of_a_model() -> None:
+    x = keras.Input((2,), name="x")
+    model = keras.Model({"x": x}, [x + 1.0])
+    assert private.structure_of_inputs(model) == {"x": x}
+    assert private.structure_of_outputs(model) == model.outputs
+
+
 def test_trained_by_nature() -> None:
     layer = keras.layers.BatchNormalization()
     layer.build((None, 4))
