@@ -247,7 +247,7 @@ def test_inputs_that_are_a_mapping_are_given_by_name() -> None:
     again = api.loads(import_model(model, tell=told.append)).build(compile=False)
     assert told == ["the inputs are a mapping in Keras, and a list here: both take them by name"]
     for mine, theirs in zip(again.weights, model.weights, strict=True):
-        mine.assign(theirs.value)
+        mine.assign(np.array(theirs.value))
     given = {"words": np.ones((2, 6)), "age": np.zeros((2, 2))}
     np.testing.assert_array_equal(again.predict(given, verbose=0), model.predict(given, verbose=0))
 
