@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kspec.convert.blocknames import block_name
 from kspec.convert.chains import FIXED, Step
-from kspec.convert.shapes import height, lines, operation_of, shape
+from kspec.convert.shapes import chains_in, height, lines, operation_of, shape
 from kspec.convert.unify import Unified, unify
 
 WINDOW = 24
@@ -94,9 +94,7 @@ def _every(chains: list[list[Step]], blocks: dict[str, Block]) -> list[list[Step
         chain = waiting.pop(0)
         found.append(chain)
         for step in chain:
-            waiting += step.get("parallel", ())
-            if "repeat" in step:
-                waiting.append(step["layers"])
+            waiting += chains_in(step)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kspec import catalog
@@ -89,3 +89,18 @@ def with_defaults(step: Step, names: set[str]) -> Step:
 def _short(value: Any) -> Any:
     same = isinstance(value, list) and value and all(item == value[0] for item in value)
     return value[0] if same else value
+
+
+def operations(steps: list[Step]) -> Iterator[str]:
+    """The operation of every step, of those inside of them, and what merges chains."""
+    for step in steps:
+        yield operation_of(step)
+        if operation_of(step) == "parallel":
+            yield operation_of(step["merge"])
+        for chain in chains_in(step):
+            yield from operations(chain)
+
+
+def chains_in(step: Step) -> list[list[Step]]:
+    """The chains of steps inside a step."""
+    return [*step.get("parallel", ()), *([step["layers"]] if "repeat" in step else [])]

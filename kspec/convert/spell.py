@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from typing import Any
 
 from kspec import catalog
@@ -13,7 +14,7 @@ from kspec.convert.fold import TASTES, Block, Taste, fold
 from kspec.convert.hoist import hoist, unmarked
 from kspec.convert.notation import frozen_text
 from kspec.convert.polish import polished, without_marks
-from kspec.convert.shapes import operation_of
+from kspec.convert.shapes import operation_of, operations
 from kspec.spec.canonical import outputs_data
 from kspec.spec.graph import Graph, Layer, Ref, refs
 from kspec.spec.objects import Object
@@ -61,7 +62,7 @@ def _folded(
     firsts = {name: block.variables for name, block in blocks.items()} | dict.fromkeys(nested, ())
     for chain in (*chains, *(block.steps for block in blocks.values())):
         without_marks(chain)
-    bodies = {name: _body(block, firsts) for name, block in reversed(blocks.items())}
+    bodies = {name: _body(blocks[name], firsts) for name in _inner_first(blocks)}
     for name, body in nested.items():
         bodies[name] = {**body, "layers": polished(body["layers"], firsts, inside=False)}
     result: dict[str, Any] = {"kspec": 1}
@@ -73,6 +74,12 @@ def _folded(
     if speller.outputs is not None:
         result["outputs"] = speller.outputs
     return result | {key: value for key, value in sections.items() if key not in result}
+
+
+def _inner_first(blocks: dict[str, Block]) -> list[str]:
+    """Blocks after those that they use."""
+    uses = {name: sorted(blocks.keys() & set(operations(block.steps))) for name, block in reversed(blocks.items())}
+    return list(TopologicalSorter(uses).static_order())
 
 
 def _body(block: Block, firsts: dict[str, tuple[str, ...]]) -> dict[str, Any]:
