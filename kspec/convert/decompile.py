@@ -18,6 +18,8 @@ from kspec.spec.graph import Graph, Input, Layer, Node, Ref
 
 MAX_CONSTANT = 100_000
 """Numbers that a call may be given as a constant; more belong in weights."""
+_MANY = 1_000
+"""Numbers from which on that is said."""
 
 
 class Decompiled(NamedTuple):
@@ -173,6 +175,9 @@ class _Level:
         if getattr(value, "size", 0) > MAX_CONSTANT:
             raise Unwritable(step, f"takes an array of {value.size:,} numbers", "make it the weight of a layer")
         if type(value).__module__.partition(".")[0] in ("jax", "jaxlib", "numpy") and hasattr(value, "tolist"):
+            if value.size > _MANY:
+                what = f"the step `{step}` takes an array of {value.size:,} numbers, which all stand in the spec"
+                self.notes.append(f"{what}: the weight of a layer is a better place for them")
             return value.tolist()
         return written(value, step)
 

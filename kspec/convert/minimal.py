@@ -16,6 +16,7 @@ from kspec.convert.problems import Unwritable
 from kspec.model.backend import load_keras
 from kspec.model.build import with_policy
 from kspec.model.objects import factory, make
+from kspec.model.private import abstract_variables
 from kspec.model.quiet import without_keras_warnings
 from kspec.spec.objects import Object
 
@@ -31,8 +32,16 @@ class Minimal:
         saved = serialized(layer)
         wanted = comparable(saved)
         key = frozen_text([saved["module"], saved["class_name"], wanted, policy])
+        search = _Search(layer.name, saved, wanted, policy)
         if key not in self._known:
-            self._known[key] = _Search(layer.name, saved, wanted, policy).found()
+            self._known[key] = search.found()
+        found = self._known[key]
+        resolved = search.maybe_resolved(found)
+        if not resolved or not saved.get("build_config"):
+            return found
+        key = frozen_text([key, saved["build_config"]])
+        if key not in self._known:
+            self._known[key] = search.unresolved(found, resolved)
         return self._known[key]
 
 
@@ -103,6 +112,27 @@ class _Search:
                 args = left
         return args
 
+    def maybe_resolved(self, found: Object) -> list[str]:
+        """The arguments that Keras may have put in the place of others when the layer was built, such as the `axis` of
+        a LayerNormalization, -1 and then [-1]: those of another kind than the default."""
+        parameters = self.entry.parameters if self.entry is not None else ()
+        return [
+            each.name
+            for each in parameters
+            if each.name in found.args
+            and not each.required
+            and (each.default is None or isinstance(each.default, list) != isinstance(found.args[each.name], list))
+        ]
+
+    def unresolved(self, found: Object, names: list[str]) -> Object:
+        """Without those of the named arguments that come by building the layer for the same shapes."""
+        args = dict(found.args)
+        for name in names:
+            left = {other: item for other, item in args.items() if other != name}
+            if self._is_same(left, built=True):
+                args = left
+        return self._object(args)
+
     def _is_default(self, key: str, value: Any) -> bool:
         parameter = self.entry.parameter(key) if self.entry is not None else None
         if parameter is None:
@@ -113,11 +143,14 @@ class _Search:
     def _object(self, args: dict[str, Any]) -> Object:
         return Object("layers", self.known, args, ())
 
-    def _is_same(self, args: dict[str, Any]) -> bool:
-        """Whether these arguments make the same layer."""
+    def _is_same(self, args: dict[str, Any], *, built: bool = False) -> bool:
+        """Whether these arguments make the same layer; `built` for the shapes that it was built for, in abstract."""
         given = args if self.policy is None else {**with_policy(args, self.policy), "dtype": self.policy}
         try:
             layer = factory(self._object(args))(**make(given))
+            if built:
+                with abstract_variables():
+                    layer.build_from_config(self.saved["build_config"])
             return bool(comparable(serialized(layer)) == self.wanted)
         except MemoryError:
             raise

@@ -123,6 +123,7 @@ class _Speller:
             body["inputs"] = names
         self.nested[name] = body
         body["layers"] = self.steps(operation, f"{name}.")
+        _forget_last_name(body["layers"], operation, {})
         if self.outputs is not None:
             body["outputs"] = self.outputs
         return {name: {}}

@@ -240,6 +240,36 @@ def several() -> Any:
     return keras.Model([one, two], {"joined": layers.Dense(3, dtype="float16")(joined), "state": cell})
 
 
+def test_what_keras_fills_in_when_it_builds_a_layer_is_left_out() -> None:
+    inputs = keras.Input((6, 5, 4))
+    normal = layers.LayerNormalization(epsilon=1e-6)(inputs)
+    attended = layers.MultiHeadAttention(2, 3)(normal, normal)
+    over_rows = layers.MultiHeadAttention(2, 3, attention_axes=(1,))(attended, attended)
+    model = keras.Model(inputs, layers.LayerNormalization(axis=[1, 2])(over_rows))
+    lines = [line.strip("- ") for line in assert_survives(model).splitlines() if "Norm" in line or "Attention" in line]
+    assert lines == [
+        "LayerNormalization: {epsilon: 1.0e-06}",
+        "MultiHeadAttention: {num_heads: 2, key_dim: 3}",
+        "MultiHeadAttention: {num_heads: 2, key_dim: 3, attention_axes: 1}",
+        "LayerNormalization: {axis: [1, 2]}",
+    ]
+
+
+def test_a_large_constant_is_told() -> None:
+    inputs = keras.Input((40, 30))
+    told: list[str] = []
+    import_model(keras.Model(inputs, inputs + np.ones((40, 30), "float32")), tell=told.append)
+    (note,) = told
+    assert "takes an array of 1,200 numbers" in note
+
+
+def test_a_model_inside_needs_no_name_for_its_end() -> None:
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)], name="inner")
+    one, two = keras.Input((4,), name="one"), keras.Input((4,), name="two")
+    text = assert_survives(keras.Model([one, two], layers.Add(name="sum")([inner(one), inner(two)])))
+    assert "- Dense: {units: 3, activation: relu}\n      - Dense: 2\nlayers:" in text
+
+
 def test_inputs_that_are_a_mapping_are_given_by_name() -> None:
     made = {"words": keras.Input((6,), name="words"), "age": keras.Input((2,), name="age")}
     model = keras.Model(made, layers.Dense(3)(layers.Concatenate()([made["words"], made["age"]])))
