@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kspec.importing import import_model
     from kspec.targets import Known, know
     from kspec.training.listing import Listed
+    from kspec.transfer import copy_weights, diff_weights, list_weights
 
     __version__: str
 
@@ -40,10 +41,13 @@ __all__ = [
     "UsageError",
     "__version__",
     "audit",
+    "copy_weights",
     "diff",
+    "diff_weights",
     "evaluate",
     "import_model",
     "know",
+    "list_weights",
     "load",
     "loads",
     "predict",
@@ -54,7 +58,7 @@ __all__ = [
 
 _ROOMS = (
     *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing"),
-    *("kspec.comparison.difference", "kspec.training.listing"),
+    *("kspec.comparison.difference", "kspec.training.listing", "kspec.transfer"),
 )
 
 

@@ -54,7 +54,7 @@ def arrays(path: Path, most: int = MOST) -> list[Array]:
     import h5py
 
     try:
-        with _opened(path) as source, h5py.File(source, "r") as file:
+        with opened(path) as source, h5py.File(source, "r") as file:
             if "model_config" in file.attrs:
                 help = "load it with Keras and save it as `.keras`: `keras.saving.load_model(…).save('model.keras')`"
                 raise refused(path, "it is a whole model in Keras's old format, which can hold code", help)
@@ -138,7 +138,7 @@ def _text(name: Any) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes] | str]:
+def opened(path: Path) -> Iterator[IO[bytes] | str]:
     """The HDF5 file: itself, or in an archive, all of whose bytes have their checksum."""
     if path.suffix != ".keras":
         yield str(path)

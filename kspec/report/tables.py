@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO
 
@@ -123,8 +124,12 @@ def csv_table(columns: Sequence[Column]) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([column.title for column in columns])
     for row in zip(*(column.cells for column in columns), strict=True):
-        writer.writerow(["'" + cell if cell[:1] in tuple("=+-@") else cell for cell in map(escaped, row)])
+        writer.writerow(["'" + cell if _is_formula(cell) else cell for cell in map(escaped, row)])
     return stream.getvalue()
+
+
+def _is_formula(cell: str) -> bool:
+    return cell[:1] in tuple("=+-@") and re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", cell) is None
 
 
 def _fitting(columns: Sequence[Column], width: int) -> list[Column]:

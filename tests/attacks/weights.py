@@ -18,7 +18,7 @@ from tests.attacks.configs import MODEL, lambda_layer
 KERNEL, BIAS = "layers/dense/vars/0", "layers/dense/vars/1"
 SPEC = "kspec: 1\ninputs: {x: 8}\nlayers: [{Dense: 600, name: dense}]\nweights: bad.weights.h5\n"
 LAYER = "kspec: 1\ninputs: {x: 8}\nlayers: [{Dense: {units: 600, use_bias: false}, name: dense, weights: bad.npz}]\n"
-ARRAYS = ("audit bad.weights.h5", "build weights.yaml")
+ARRAYS = ("audit bad.weights.h5", "build weights.yaml", "weights ls bad.weights.h5 --stats")
 Change = Callable[[Any, Outside], None]
 
 

@@ -330,3 +330,29 @@ def test_weights_are_opened(tmp_path: Path) -> None:
     assert paths == [tmp_path / "small.weights.h5"]
     model.load_weights(tmp_path / "small.weights.h5")
     model.load_weights(tmp_path / "small.keras")
+
+
+def test_kept_at(tmp_path: Path) -> None:
+    """Every place is where Keras writes the variable, with the names that it writes there; also of LoRA's layers."""
+    import h5py
+
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="deep")], name="trunk")
+    x = keras.Input((5, 4))
+    y = keras.layers.Bidirectional(keras.layers.GRU(2), name="both")(keras.layers.TimeDistributed(inner)(x))
+    model = keras.Model(x, keras.layers.Dense(3, name="head")(keras.layers.BatchNormalization()(y)))
+    model.get_layer("head").enable_lora(2)
+    for place, variable in enumerate(model.weights):
+        variable.assign(np.full(variable.shape, 0 if "lora" in variable.path else place, "float32"))
+    found, names = private.kept_at(model)
+    assert model.get_layer("head").lora_enabled
+    with without_keras_warnings():
+        model.save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        written = []
+        file.visititems(lambda name, item: written.append(name) if isinstance(item, h5py.Dataset) else None)
+        assert sorted(place for place, _ in found) == sorted(written)
+        for place, variable in found:
+            np.testing.assert_array_equal(file[place][()], variable.value)
+        for group, name in names.items():
+            assert file[f"{group}/vars"].attrs["name"] == name
+    assert {id(variable) for _, variable in found} == {id(each) for each in model.weights if "lora" not in each.path}

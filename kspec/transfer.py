@@ -1,0 +1,294 @@
+"""`kspec weights`: what is in a file of weights, how far two are apart, and copying from one model to another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from kspec.diagnostics import Problem, UsageError, listing, suggestion
+
+if TYPE_CHECKING:
+    from kspec.comparison.pairing import Pairing, Rule
+    from kspec.comparison.sketch import Weight
+    from kspec.loaded import Pathlike
+    from kspec.model.stored import Kept, Stored
+    from kspec.model.transferred import Copied, Entry, Listing, Numbers, WeightsDifference
+
+By = Literal["path", "shape", "diff"]
+
+
+def list_weights(
+    target: Pathlike, *, stats: bool = False, model: Pathlike | None = None, trust: Sequence[str] = ()
+) -> Listing:
+    """The arrays of a ``.keras``, ``.weights.h5``, ``.safetensors`` or ``.npz`` file, or of a run's model: path, shape,
+    dtype, bytes; with `stats` each one's numbers, which then are read, one array at a time.
+
+    `model` is a spec, a run or a ``.keras`` file whose names a ``.weights.h5`` file's variables are given.
+    Raises FileError, UsageError, SpecError.
+    """
+    from kspec.model.numbers import numbers_of
+    from kspec.model.transferred import Listing
+
+    names = _names(model, trust)
+    with _opened(target, trust, names) as found:
+        numbers: tuple[Numbers | None, ...] = ()
+        if stats:
+            numbers = tuple(numbers_of(found.read(each)) if _is_plain(each) else None for each in found.entries)
+        return Listing(found.label, found.entries, numbers)
+
+
+def diff_weights(
+    a: Pathlike, b: Pathlike, *, model: Pathlike | None = None, trust: Sequence[str] = ()
+) -> WeightsDifference:
+    """Two files of weights, or runs, variable by variable: which only one has, which have another shape or dtype, which
+    are equal bit for bit, and how far apart the others are. Optimizers and random states are left out.
+
+    `model` is as for `list_weights`. Raises FileError, UsageError, SpecError.
+    """
+    from kspec.model.numbers import apart
+    from kspec.model.transferred import Compared, WeightsDifference
+
+    names = _names(model, trust)
+    with _opened(a, trust, names) as one, _opened(b, trust, names) as other:
+        before, after = ({each.path: each for each in side.weights} for side in (one, other))
+        if not set(before) & set(after):  # both may number what the other names, or have other names for layers
+            before, after = ({each.place: each for each in side.weights} for side in (one, other))
+        found = []
+        for path in dict.fromkeys((*before, *after)):
+            mine, its = before.get(path), after.get(path)
+            measured = None
+            if mine is not None and its is not None and mine.shape == its.shape and _is_plain(mine) and _is_plain(its):
+                measured = apart(one.read(mine), other.read(its))
+            shown = next(each.path for each in (mine, its) if each is not None)
+            found.append(Compared(shown, mine, its, measured))
+        return WeightsDifference(one.label, other.label, tuple(found))
+
+
+def copy_weights(
+    source: Pathlike,
+    target: Pathlike,
+    output: Pathlike,
+    *,
+    by: By = "path",
+    mapping: Sequence[str] | Mapping[str, str] = (),
+    strict: bool = False,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+) -> Copied:
+    """Copy the weights of `source` (a file of weights or a run) into the model `target` (a spec, a run or a .keras
+    file) and save that as `output`: ``.keras``, ``.weights.h5`` or ``.safetensors``.
+
+    `by` says what goes where: ``path``; ``shape``, in order where both have as many of a shape; or ``diff``, as `kspec
+    diff` matches the two models, through renames, which wants a model as `source`. `mapping` comes first: texts
+    ``from=to`` in which ``*`` is any text, names of YAML files of such pairs, or a mapping. What is not copied keeps
+    the target's own weights: a spec's initial ones, or those of its file.
+
+    Raises UsageError where nothing fits, or with `strict` anything is left, and then nothing is written; FileError,
+    SpecError.
+    """
+    from kspec.files import check_target
+    from kspec.model.backend import deeply
+    from kspec.model.save import check_ending
+
+    check_ending(Path(output))
+    check_target(output)
+    rules = _rules(mapping)
+    partners = _matched(source, target, sets, trust) if by == "diff" else None
+    with _opened(source, trust, ()) as found:
+        model = deeply(lambda: _model(target, sets, trust), _LARGE)
+        return deeply(lambda: _copy(found, model, str(target), Path(output), by, rules, partners, strict), _LARGE)
+
+
+_LARGE = 20_000
+"""How many calls a model may have: it is not known before it is read."""
+
+
+def _copy(
+    found: Stored,
+    model: Any,
+    target: str,
+    output: Path,
+    by: By,
+    rules: Sequence[Rule],
+    partners: Mapping[str, str] | None,
+    strict: bool,
+) -> Copied:
+    from kspec.comparison.pairing import alike, because, pairing
+    from kspec.model.save import save
+    from kspec.model.stored import kept
+    from kspec.model.transferred import Copied
+    from kspec.model.weights import settle, without_optimizer
+
+    variables = kept(model)
+    before = [_weight(entry.path, entry.shape, entry.dtype) for entry in found.weights]
+    after = [_weight(each.path, tuple(each.variable.shape), str(each.variable.dtype)) for each in variables]
+    same = _same(found, variables)
+    ruled = _ruled(rules, found, same.targets)
+    why: dict[str, str] = {}
+    if by == "shape":
+        taken = set(ruled.values())
+        partners, why = alike(
+            [each for each in before if each.name not in ruled], [each for each in after if each.name not in taken]
+        )
+    paired = because(pairing(before, after, {**(partners if partners is not None else same.paths), **ruled}), why)
+    _check(paired, found.label, target, strict)
+    entries = {entry.path: entry for entry in found.weights}
+    values = {each.path: each.variable for each in variables}
+    for each in paired.copied:
+        values[each.after].assign(found.read(entries[each.before]))
+    settle(model)
+    if output.suffix == ".keras":
+        save(model, output)
+    else:
+        with without_optimizer(model):
+            save(model, output)
+    return Copied(found.label, target, str(output), paired)
+
+
+class _Same(NamedTuple):
+    """Which path of a file is which of a model, and every way to say a path of the model."""
+
+    paths: dict[str, str]
+    targets: dict[str, str]
+
+
+def _same(found: Stored, variables: Sequence[Kept]) -> _Same:
+    """A file that numbers variables means those that Keras would write under these numbers; where it has other names
+    for all layers, those at the same places."""
+    targets = {each.label: each.path for each in variables} | {each.path: each.path for each in variables}
+    paths = {entry.path: targets[entry.path] for entry in found.weights if entry.path in targets}
+    if not paths:
+        places = {each.place: each.path for each in variables if each.place}
+        paths = {entry.path: places[entry.place] for entry in found.weights if entry.place in places}
+    return _Same(paths, targets)
+
+
+def _ruled(rules: Sequence[Rule], found: Stored, targets: Mapping[str, str]) -> dict[str, str]:
+    """Where the mapping sends paths. Raises UsageError for a rule that is for no path, or leads to none."""
+    partners: dict[str, str] = {}
+    for rule in rules:
+        ways = {each.path: way for each in found.weights if (way := rule.applied(each.path)) is not None}
+        if not ways:
+            known = [each.path for each in found.weights]
+            help = suggestion(rule.before, known, f"its paths: {listing(known, 6)}")
+            raise UsageError(Problem("usage", f"`{found.label}` has no path `{rule.before}`", help=help))
+        if not any(way in targets for way in ways.values()):
+            way = next(iter(ways.values()))
+            help = suggestion(way, targets, f"its paths: {listing(dict.fromkeys(targets.values()), 6)}")
+            raise UsageError(Problem("usage", f"`{rule.before}={rule.after}` leads to no path: `{way}`", help=help))
+        partners |= {path: targets.get(way, way) for path, way in ways.items() if path not in partners}
+    return partners
+
+
+def _rules(mapping: Sequence[str] | Mapping[str, str]) -> list[Rule]:
+    from kspec.comparison.mapping import parsed, read_mapping, ruled
+
+    if isinstance(mapping, Mapping):
+        return [ruled(before, after) for before, after in mapping.items()]
+    found: list[Rule] = []
+    for text in mapping:
+        is_file = text.endswith((".yaml", ".yml")) and "=" not in text
+        found += read_mapping(Path(text)) if is_file else [parsed(text)]
+    return found
+
+
+def _check(paired: Pairing, source: str, target: str, strict: bool) -> None:
+    if not paired.copied:
+        one, other = (
+            listing([f"{each.path} {each.shape}" for each in side], 3) for side in (paired.left, paired.unset)
+        )
+        message = (
+            f"nothing in `{source}` fits `{target}`: {one or 'nothing'} on one side, {other or 'nothing'} on the other"
+        )
+        help = "say what goes where with `--map 'from/*=to/*'`, or copy `--by shape`"
+        raise UsageError(Problem("weights", message, help=help))
+    if strict and (paired.left or paired.unset):
+        told = [f"{each.path}: {each.why}" for each in (*paired.left, *paired.unset)]
+        count = f"{len(paired.left):,} left in `{source}`, {len(paired.unset):,} in `{target}`"
+        message = f"not everything can be copied, {count}: {'; '.join(told[:5])}{'; …' if len(told) > 5 else ''}"
+        raise UsageError(Problem("weights", message, help="without `--strict` the rest is copied"))
+
+
+def _matched(source: Pathlike, target: Pathlike, sets: Sequence[str], trust: Sequence[str]) -> dict[str, str]:
+    """As `kspec diff` matches the steps of two models."""
+    from kspec.diffing import diff
+
+    path = Path(source)
+    if not (path.suffix == ".keras" or path.is_dir()):
+        help = "name a run or a `.keras` file, or say what goes where with `--map`"
+        raise UsageError(Problem("usage", f"`{source}` holds weights alone, and no model to match", help=help))
+    weights = diff(source, target, sets_b=sets, trust=trust).weights
+    found = {each.before: each.after for each in weights.carried}
+    return found | {each.before: each.after for each in weights.reshaped}
+
+
+def _model(target: Pathlike, sets: Sequence[str], trust: Sequence[str]) -> Any:
+    from kspec.api import load, open_model
+
+    path = Path(target)
+    if path.is_dir() or path.suffix == ".keras":
+        if sets:
+            help = "what it is made of is in the file; `--set` changes specs"
+            raise UsageError(Problem("usage", f"nothing of `{path}` can be set", help=help))
+        return open_model(path, trust=trust).model
+    if path.suffix not in (".yaml", ".yml") and path.exists():
+        help = "name a spec, a run's folder or a `.keras` file"
+        raise UsageError(Problem("usage", f"`{path}` is no model", help=help))
+    return load(path, sets=sets, trust=trust).build()
+
+
+def _names(model: Pathlike | None, trust: Sequence[str]) -> Sequence[Kept]:
+    """The weights of a model that gives names; it is given no numbers."""
+    if model is None:
+        return ()
+    from kspec.model.backend import deeply
+    from kspec.model.stored import kept
+    from kspec.targets import know
+
+    known = know(model, trust=trust)
+    return deeply(lambda: kept(known.model), len(known.plan.calls))
+
+
+@contextmanager
+def _opened(target: Pathlike, trust: Sequence[str], names: Sequence[Kept]) -> Iterator[Stored]:
+    """A file of weights, or the model of a run; what it numbers has the names that a model gives."""
+    from kspec.model.stored import stored
+
+    path, modules = Path(target), tuple[str, ...]()
+    if path.is_dir():
+        path, trust, modules = _of_run(path, trust)
+    with stored(path, trust, modules, os.fspath(target)) as found:
+        if names:
+            same = _same(found, names).paths
+            if not same:
+                help = f"its paths: {listing([each.path for each in names], 6)}"
+                raise UsageError(Problem("usage", f"`{target}` has no variable of that model", help=help))
+            found = found._replace(
+                entries=tuple(each._replace(path=same.get(each.path, each.path)) for each in found.entries)
+            )
+        yield found
+
+
+def _of_run(folder: Path, trust: Sequence[str]) -> tuple[Path, Sequence[str], tuple[str, ...]]:
+    from kspec.api import run_spec
+    from kspec.model.objects import search_also
+    from kspec.training.run import model_file
+
+    file = model_file(folder)
+    loaded = run_spec(folder, trust=trust)
+    search_also(loaded.compiled.folders)
+    return file, tuple(loaded.compiled.project.trust()), tuple(loaded.compiled.spec.custom)
+
+
+def _weight(path: str, shape: tuple[int, ...], dtype: str) -> Weight:
+    from kspec.comparison.sketch import Weight
+
+    return Weight(path, shape, dtype)
+
+
+def _is_plain(entry: Entry) -> bool:
+    """Whether NumPy can compute with it; HDF5 does not know all of Keras's dtypes."""
+    return not entry.dtype.startswith("|")
