@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kspec.importing import import_model
     from kspec.targets import Known, know
     from kspec.training.listing import Listed
+    from kspec.upgrading import Upgrade, upgrade
 
     __version__: str
 
@@ -37,6 +38,7 @@ __all__ = [
     "Span",
     "SpecError",
     "TrainingError",
+    "Upgrade",
     "UsageError",
     "__version__",
     "audit",
@@ -48,12 +50,13 @@ __all__ = [
     "loads",
     "predict",
     "runs",
+    "upgrade",
     "verify",
 ]
 
 
 _ROOMS = (
-    *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing"),
+    *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing", "kspec.upgrading"),
     *("kspec.comparison.difference", "kspec.training.listing"),
 )
 
