@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kspec.targets import Known, know
     from kspec.training.listing import Listed
     from kspec.transfer import copy_weights, diff_weights, list_weights
+    from kspec.upgrading import Upgrade, upgrade
 
     __version__: str
 
@@ -38,6 +39,7 @@ __all__ = [
     "Span",
     "SpecError",
     "TrainingError",
+    "Upgrade",
     "UsageError",
     "__version__",
     "audit",
@@ -52,13 +54,21 @@ __all__ = [
     "loads",
     "predict",
     "runs",
+    "upgrade",
     "verify",
 ]
 
 
 _ROOMS = (
-    *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing"),
-    *("kspec.comparison.difference", "kspec.training.listing", "kspec.transfer"),
+    "kspec.diagnostics",
+    "kspec.api",
+    "kspec.targets",
+    "kspec.diffing",
+    "kspec.importing",
+    "kspec.upgrading",
+    "kspec.transfer",
+    "kspec.comparison.difference",
+    "kspec.training.listing",
 )
 
 

@@ -133,8 +133,8 @@ def suggestion(word: object, words: Iterable[str], otherwise: str = "") -> str:
 
 
 def proposed(help: str) -> str:
-    """The word that a `suggestion` proposes; an empty text for any other help."""
-    found = re.fullmatch(r"did you mean `([^`]+)`\?", help)
+    """The word that a `suggestion` proposes, whatever is said about it; an empty text for any other help."""
+    found = re.match(r"did you mean `([^`]+)`\?", help)
     return found[1] if found is not None else ""
 
 

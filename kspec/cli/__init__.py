@@ -13,6 +13,7 @@ from kspec.cli.edge import guarded, leave, send_again
 
 COMMANDS = {
     "check": ("kspec.cli.check", "Find every mistake in specs, with line and column."),
+    "upgrade": ("kspec.cli.upgrade", "Bring specs to today's format and Keras's names of today."),
     "show": ("kspec.cli.show", "Print the canonical spec, or any stage on the way to the model."),
     "summary": ("kspec.cli.summary", "Print layers, shapes and parameters, without building weights."),
     "cost": ("kspec.cli.cost", "Tell what computing and training cost: FLOPs, memory, time, price."),

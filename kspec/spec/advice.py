@@ -1,7 +1,7 @@
 """What to do about a wrong name: the word that is meant, in the exact text to write.
 
-Only computed for what is wrong. A name is looked for in this order: a call of Python, the name without the modules
-before it, another library's word for it (`foreign`), another spelling, the nearest word.
+Only computed for what is wrong. A name is looked for in this order: a call of Python, Keras's own old name (`renamed`),
+the name without the modules before it, another library's word for it (`foreign`), another spelling, the nearest word.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from kspec import catalog
 from kspec.catalog import Entry, Parameter
 from kspec.diagnostics import listing, proposed, suggestion
-from kspec.spec import foreign, python
+from kspec.spec import foreign, python, renamed
 from kspec.spec.values import one
 
 _LONGEST = 100
@@ -32,6 +32,8 @@ def for_object(kind: str, name: str, custom: Iterable[str] = ()) -> str:
         if foreign.canonical(kind, last):
             return f"write `{python.as_object(name, kind)}`"
         return for_object(kind, last, custom)
+    if (old := renamed.name(kind, name)) is not None:
+        return renamed.said(name, old)
     bare = foreign.bare(name)
     if bare != name and catalog.find(kind, bare) is not None:
         return _meant(bare)
@@ -47,6 +49,10 @@ def for_operation(name: str, own: Collection[str]) -> str:
         last = python.called(name)
         canonical = foreign.canonical("layers", last)
         return f"write `{python.as_step(name)}`" if canonical else for_operation(last, own)
+    if name not in own and (old := renamed.name("layers", name)) is not None:
+        return renamed.said(name, old)
+    if name in renamed.REMOVED:
+        return f"Keras {renamed.REMOVED[name]} removed it: write a layer class and name its module under `custom`"
     bare = foreign.bare(name)
     ops = catalog.names("ops")
     if name.startswith("ops."):
@@ -90,7 +96,12 @@ def for_argument(entry: Entry, parameters: Mapping[str, Parameter], key: object)
         return Meaning("", f"it belongs to the call: `call: {{{key}: …}}` beside {entry.name}")
     if argument is not None:
         return Meaning("", f"tensors come by `from`: `from: {{{key}: …}}`")
+    if (old := renamed.argument(entry.kind, entry.name, key, parameters)) is not None:
+        return Meaning(old.new, renamed.said(key, old))
     remark = foreign.argument_remark(entry.kind, key)
+    gone = renamed.dropped(entry.kind, entry.name, key)
+    if gone is not None and not remark:
+        return Meaning("", f"Keras {gone.since} removed it: {gone.why}")
     meant = foreign.argument(key, parameters)
     if remark and (not meant or entry.kind != "layers"):
         return Meaning("", remark)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from kspec import catalog
 from kspec.diagnostics import Problem, Route, listing, nearest, proposed, suggestion
-from kspec.spec import python
+from kspec.spec import python, renamed
 from kspec.spec.expressions import UNREAD
 from kspec.spec.places import SECTIONS, Source
 from kspec.spec.schema import (
@@ -296,6 +296,10 @@ def _unknown_help(name: str, route: Route) -> str:
         return "data stands in the section `data`, or comes by `--data`"
     if route[0] == "fit" and name == "verbose":
         return "how much is printed is the command's choice: `--quiet`"
+    if len(route) == 2 and (old := renamed.key(str(route[0]), name)) is not None:
+        return renamed.said(name, old)
+    if len(route) == 2 and (gone := renamed.dropped(str(route[0]), "", name)) is not None:
+        return f"Keras {gone.since} removed it: {gone.why}"
     known = _fields(route[:-1])
     section = next((section for section, model in _SECTIONS.items() if name in model.model_fields), "")
     if section and section != route[0] and len(route) <= 2:

@@ -1,0 +1,79 @@
+"""A spec's text -> the same in today's words: the format's versions first, then Keras's names, round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kspec.diagnostics import Problem, SpecError
+from kspec.spec.compiled import compile_text
+from kspec.spec.source import read
+from kspec.spec.upgrades.changes import Change, changes
+from kspec.spec.upgrades.edits import Draft, Page
+from kspec.spec.upgrades.versions import VERSIONS, newest, numbered, version_of
+
+_ROUNDS = 100
+"""A change may bring further ones to light, and those that touch the same words take turns."""
+
+
+class Upgraded(NamedTuple):
+    """A text, the line of the original for each of its lines, what was changed, and what is wrong now, located."""
+
+    text: str
+    lines: tuple[int, ...]
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...]
+
+
+def upgraded(text: str, name: str, folder: Path, trust: Sequence[str] = ()) -> Upgraded:
+    """A spec's text as it is written today; `name` is the file's, and paths in the text are relative to `folder`.
+
+    Raises SpecError where the text is no YAML that can be read whole.
+    """
+    draft, found = _of_the_format(Draft.of(text), name)
+    for _ in range(_ROUNDS):
+        problems = _problems(draft.text, name, folder, trust)
+        here = changes(Page(draft.text, read(draft.text, name)), problems)
+        if not here:
+            break
+        # A change is done whole or not at all: one whose words another one touches waits for the next round.
+        taken: list[Change] = []
+        for each in here:
+            if not any(_touch(each, other) for other in taken):
+                taken.append(each)
+        found += [each._replace(line=draft.lines[each.line - 1]) for each in taken]
+        draft = draft.edited(edit for each in taken for edit in each.edits)
+    found.sort(key=lambda each: each.line)
+    return Upgraded(draft.text, draft.lines, tuple(found), problems)
+
+
+def _of_the_format(draft: Draft, name: str) -> tuple[Draft, list[Change]]:
+    """A text in today's version of the format."""
+    source = read(draft.text, name)
+    if source.problems:  # what cannot be read whole is not edited
+        raise SpecError(source.problems)
+    version = version_of(source.data)
+    if version is None or version > newest():
+        return draft, []
+    found: list[Change] = []
+    for step in VERSIONS:
+        if step.number >= version:
+            draft = draft.edited(step.edits(Page(draft.text, read(draft.text, name))))
+            found.append(Change(1, f"format {step.number + 1}: {step.what}", ()))
+    edit = numbered(Page(draft.text, read(draft.text, name)), newest())
+    if edit is not None:
+        draft = draft.edited([edit])
+        found = found or [Change(1, f"the version is written `kspec: {newest()}`", ())]
+    return draft, found
+
+
+def _problems(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple[Problem, ...]:
+    try:
+        return compile_text(text, name=name, folder=folder, trust=trust).warnings
+    except SpecError as error:
+        return error.problems
+
+
+def _touch(one: Change, other: Change) -> bool:
+    return any(a.start <= b.end and b.start <= a.end for a in one.edits for b in other.edits)
