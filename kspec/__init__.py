@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kspec.api import Loaded, Result, audit, evaluate, load, loads, predict, runs, verify
     from kspec.comparison.difference import Difference
+    from kspec.convert.export.value import Exported
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
     from kspec.diffing import diff
+    from kspec.exporting import export
     from kspec.importing import import_model
     from kspec.targets import Known, know
     from kspec.training.listing import Listed
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Difference",
+    "Exported",
     "FileError",
     "Known",
     "KspecError",
@@ -42,6 +45,7 @@ __all__ = [
     "audit",
     "diff",
     "evaluate",
+    "export",
     "import_model",
     "know",
     "load",
@@ -54,7 +58,7 @@ __all__ = [
 
 _ROOMS = (
     *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing"),
-    *("kspec.comparison.difference", "kspec.training.listing"),
+    *("kspec.exporting", "kspec.comparison.difference", "kspec.convert.export.value", "kspec.training.listing"),
 )
 
 
