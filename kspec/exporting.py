@@ -185,10 +185,9 @@ def _told(
         End(name, shape, str(array.dtype))
         for name, shape, array in zip(made.inputs, axes(made, sizes), expected.given[0], strict=True)
     ]
-    first: int | str = "batch" if sizes.batch is None else sizes.batch
     outputs = [
-        End(name, (first, *("?" if axis is None else axis for axis in output.shape)), str(array.dtype))
-        for name, output, array in zip(made.outputs, made.interface.outputs, expected.wanted[0], strict=True)
+        End(name, _shown(tensor.shape, sizes), str(array.dtype))
+        for name, tensor, array in zip(made.outputs, made.model.outputs, expected.wanted[0], strict=True)
     ]
     return Exported(
         made.model.name,
@@ -202,3 +201,10 @@ def _told(
         expected.batches,
         engine,
     )
+
+
+def _shown(shape: Sequence[int | None], sizes: Sizes) -> tuple[int | str, ...]:
+    """An output's shape; how long it is along an axis that is open beside the batch hangs on the inputs."""
+    batch: int | str = "batch" if sizes.batch is None else sizes.batch
+    rest = ("?" if axis is None else axis for axis in shape[1:])
+    return (*(batch if axis is None else axis for axis in shape[:1]), *rest)

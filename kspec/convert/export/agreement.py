@@ -68,9 +68,11 @@ def reference(forward: Forward, sizes: Sizes, tolerance: float | None) -> Refere
 
     Raises Unexportable where Keras cannot run the model.
     """
-    batches = BATCHES if sizes.batch is None else (sizes.batch,)
+    batches: tuple[int, ...] = BATCHES if sizes.batch is None else (sizes.batch,)
+    if not any(shape and shape[0] is None for shape in forward.shapes):
+        batches = tuple({shape[0] or 1 for shape in forward.shapes if shape} or {1})[:1]
     limit = TOLERANCES[precision(forward.model)] if tolerance is None else tolerance
-    lengths = LENGTHS if any(None in port.shape for port in forward.interface.inputs) else LENGTHS[:1]
+    lengths = LENGTHS if any(None in shape[1:] for shape in forward.shapes) else LENGTHS[:1]
     for length in lengths:
         try:
             given, wanted = _computed(forward, batches, length, sizes)

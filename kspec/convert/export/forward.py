@@ -32,6 +32,16 @@ class Forward:
         return [port.name for port in self.interface.inputs]
 
     @property
+    def shapes(self) -> list[tuple[int | None, ...]]:
+        """The whole shapes of the inputs; the batch's axis is the first, and may be of a size that is fixed."""
+        return [tuple(tensor.shape) for tensor in self.model.inputs]
+
+    @property
+    def has_open_batch(self) -> bool:
+        """Whether every input has a batch of any size."""
+        return all(shape and shape[0] is None for shape in self.shapes)
+
+    @property
     def outputs(self) -> list[str]:
         """The names of the outputs, in their order; none of them is that of an input."""
         taken = set(self.inputs)

@@ -7,13 +7,15 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from kspec.convert.export.agreement import Made, Reference
 from kspec.convert.export.forward import Forward
 from kspec.convert.export.onnxgraph import finish
+from kspec.convert.export.plainer import plainer
 from kspec.convert.export.problems import Unexportable, converted, missing
-from kspec.convert.export.tracing import Sizes, Way, loops_forward, ways
+from kspec.convert.export.tracing import Sizes, Way, ways
 from kspec.diagnostics import FileError
 
 OPSET = 21
@@ -44,10 +46,10 @@ def write_onnx(forward: Forward, sizes: Sizes, reference: Reference, opset: int 
     failures: list[Unexportable] = []
     differs: FileError | None = None
     for way in ways(forward, sizes):
-        for lowered in (False, True) if way.is_direct else (True,):
+        for lowered in (False, True):
             try:
                 data = _converted(forward, way, lowered, opset)
-                difference = reference.difference(lambda given, data=data: run(data, forward.inputs, given))
+                difference = reference.difference(partial(run, data, forward.inputs))
                 reference.check(difference, "ONNX Runtime")
                 return Made(data, difference, f"ONNX Runtime {onnxruntime.__version__}")
             except Unexportable as error:
@@ -71,7 +73,7 @@ def _converted(forward: Forward, way: Way, lowered: bool, opset: int) -> bytes:
     from jax.extend.core import jaxpr_as_fun
 
     try:
-        with _quietly(), loops_forward():
+        with _quietly(), plainer(lowered):
             function: Any = way.run
             if lowered:
                 program = jaxpr_as_fun(jax.make_jaxpr(way.run)(*way.arguments))

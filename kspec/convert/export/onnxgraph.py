@@ -49,7 +49,12 @@ def _pool_plainly(graph: Any) -> None:
         readers = [each for each in graph.node if node.output[0] in each.input]
         outer = made.get(node.input[0])
         inner = made.get(outer.input[0]) if outer is not None and outer.op_type == "Unsqueeze" else None
-        if inner is None or inner.op_type != "Unsqueeze" or [each.op_type for each in readers] != ["Squeeze"]:
+        if (
+            outer is None
+            or inner is None
+            or inner.op_type != "Unsqueeze"
+            or [each.op_type for each in readers] != ["Squeeze"]
+        ):
             continue
         new = _pooled(node, inner.input[0], readers[0].output[0])
         if new:

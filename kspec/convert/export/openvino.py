@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def write_openvino(data: bytes, path: Path, names: Sequence[str], reference: Ref
         compiled = core.compile_model(core.read_model(path), "CPU", _EXACT)
     except Exception as error:  # OpenVINO's exceptions have no base of their own
         raise Unexportable(f"OpenVINO does not take it: {_last(error)}") from error
-    difference = reference.difference(lambda given: _run(compiled, names, given))
+    difference = reference.difference(partial(_run, compiled, names))
     reference.check(difference, "OpenVINO")
     return difference, f"OpenVINO {openvino.__version__.partition('-')[0]}"
 

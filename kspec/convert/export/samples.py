@@ -11,6 +11,8 @@ from kspec.model.private import calls, graph_of
 
 LENGTHS = (8, 32, 96, 224)
 """What is tried for open axes beside the batch: convolutions may need more than a few."""
+_MOST_AXES = 64
+"""NumPy's."""
 _PICKING = ("Take", "TakeAlongAxis", "OneHot", "DynamicSlice")
 """Functions of keras.ops that take whole numbers as places; how many there are is not known, two nearly always."""
 
@@ -25,11 +27,12 @@ def sample(forward: Forward, batch: int, length: int, sizes: Sizes, *, spread: b
     generator = np.random.default_rng(20 * batch + length)
     bounds = tokens(forward)
     made = []
+    wanted = [sizes.batch or batch, *[sizes.length or length] * _MOST_AXES]
     for port, tensor in zip(forward.interface.inputs, forward.model.inputs, strict=True):
-        wanted = sizes.length if sizes.length is not None else length
-        shape = (sizes.batch or batch, *(wanted if axis is None else axis for axis in port.shape))
+        shape = tuple(size if axis is None else axis for axis, size in zip(tensor.shape, wanted, strict=False))
         kind = load_keras().backend.is_float_dtype(port.dtype)
         bound = bounds.get(id(tensor))
+        array: Any
         if bound is not None:
             array = generator.integers(0, bound, shape)
         elif port.dtype == "bool":

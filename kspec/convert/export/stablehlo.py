@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from kspec.convert.export.agreement import Made, Reference
@@ -43,7 +44,7 @@ def write_stablehlo(forward: Forward, sizes: Sizes, reference: Reference) -> Mad
     for way in ways(forward, sizes):
         try:
             data = _exported(forward, way)
-            difference = reference.difference(lambda given, data=data: run(data, forward, given))
+            difference = reference.difference(partial(run, data, forward))
             reference.check(difference, "the exported program")
             return Made(data, difference, f"JAX {jax.__version__}")
         except Unexportable as error:

@@ -7,7 +7,6 @@ long as each other, they are one.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -36,13 +35,13 @@ def ways(forward: Forward, sizes: Sizes) -> Iterator[Way]:
     for shared in (False, True) if _may_share(forward, sizes) else (False,):
         arguments = tuple(_arguments(forward, sizes, shared))
         yield Way(forward.run, arguments, True)
-        if sizes.batch is None:
+        if sizes.batch is None and forward.has_open_batch:
             yield Way(_mapped(forward.run), arguments, False)
 
 
 def _may_share(forward: Forward, sizes: Sizes) -> bool:
     """Whether there are open axes beside the batch of which some could be equal."""
-    open_axes = [axis for port in forward.interface.inputs for axis in port.shape if axis is None]
+    open_axes = [axis for shape in forward.shapes for axis in shape[1:] if axis is None]
     return sizes.length is None and len(open_axes) > 1
 
 
@@ -57,20 +56,24 @@ def _arguments(forward: Forward, sizes: Sizes, shared: bool) -> Iterator[Any]:
         found = dict(zip(names, jax.export.symbolic_shape(", ".join(names), constraints=bounds), strict=True))
     for port, shape in zip(forward.interface.inputs, shapes, strict=True):
         dtype = jax.dtypes.canonicalize_dtype(jax.numpy.dtype(port.dtype))
-        yield jax.ShapeDtypeStruct(tuple(found.get(axis, axis) for axis in shape), dtype)
+        yield jax.ShapeDtypeStruct(tuple(found[axis] if isinstance(axis, str) else axis for axis in shape), dtype)
 
 
 def axes(forward: Forward, sizes: Sizes, shared: bool = False) -> list[tuple[int | str, ...]]:
     """Each input's shape; an open axis is its name: `batch`, and `tokens_1` for the first one of `tokens` after it."""
-    shapes = []
-    for port in forward.interface.inputs:
-        word = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in port.name)
-        shape: list[int | str] = ["batch" if sizes.batch is None else sizes.batch]
-        for index, axis in enumerate(port.shape, 1):
-            name = "length" if shared else f"{word}_{index}" if word[:1].isalpha() else f"axis_{word}_{index}"
-            shape.append(axis if axis is not None else sizes.length if sizes.length is not None else name)
-        shapes.append(tuple(shape))
-    return shapes
+    found = []
+    for name, shape in zip(forward.inputs, forward.shapes, strict=True):
+        word = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
+        word = word if word[:1].isalpha() else f"axis_{word}"
+        named = ["batch", *("length" if shared else f"{word}_{index}" for index in range(1, len(shape)))]
+        fixed = [sizes.batch, *[sizes.length] * len(shape)]
+        sized = zip(shape, fixed, named, strict=False)
+        found.append(tuple(_first(axis, size, open_) for axis, size, open_ in sized))
+    return found
+
+
+def _first(*choices: int | str | None) -> int | str:
+    return next(each for each in choices if each is not None)
 
 
 def _mapped(run: Run) -> Run:
@@ -81,32 +84,3 @@ def _mapped(run: Run) -> Run:
         return tuple(made[0] for made in run(*(each[None] for each in examples)))
 
     return lambda *arrays: jax.vmap(one)(*arrays)
-
-
-@contextlib.contextmanager
-def loops_forward() -> Iterator[None]:
-    """Loops that run backwards are traced as loops that run forwards over turned arrays: jax2onnx knows no others.
-
-    Keras's recurrent layers call `jax.lax.scan`.
-    """
-    import jax
-
-    original = jax.lax.scan
-
-    def scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, **more: Any) -> Any:
-        if not reverse:
-            return original(f, init, xs, length, **more)
-        carried, made = original(f, init, _turned(xs), length, **more)
-        return carried, _turned(made)
-
-    jax.lax.scan = scan
-    try:
-        yield
-    finally:
-        jax.lax.scan = original
-
-
-def _turned(arrays: Any) -> Any:
-    import jax
-
-    return jax.tree.map(lambda array: jax.lax.rev(array, (0,)), arrays)
