@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kspec.api import Loaded, Result, audit, evaluate, load, loads, predict, runs, verify
     from kspec.comparison.difference import Difference
+    from kspec.convert.export.value import Exported
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
     from kspec.diffing import diff
+    from kspec.exporting import export
     from kspec.importing import import_model
     from kspec.targets import Known, know
     from kspec.training.listing import Listed
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Difference",
+    "Exported",
     "FileError",
     "Known",
     "KspecError",
@@ -47,6 +50,7 @@ __all__ = [
     "diff",
     "diff_weights",
     "evaluate",
+    "export",
     "import_model",
     "know",
     "list_weights",
@@ -69,6 +73,8 @@ _ROOMS = (
     "kspec.transfer",
     "kspec.comparison.difference",
     "kspec.training.listing",
+    "kspec.exporting",
+    "kspec.convert.export.value",
 )
 
 

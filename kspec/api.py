@@ -84,9 +84,14 @@ class Opened:
 
 
 def open_model(
-    target: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (), weights: Pathlike | None = None
+    target: Pathlike,
+    *,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    weights: Pathlike | None = None,
+    fresh: bool = False,
 ) -> Opened:
-    """The model of a run folder, a .keras file, or a spec with weights.
+    """The model of a run folder, a .keras file, or a spec with weights; where `fresh` ones will do, of any spec.
 
     Raises FileError, SpecError, UsageError.
     """
@@ -111,11 +116,12 @@ def open_model(
     loaded = load(path, sets=sets, trust=trust)
     if weights is not None:
         loaded = loaded.updated(weights=str(Path(weights).resolve()))
-    if loaded.compiled.spec.weights is None:
+    if loaded.compiled.spec.weights is None and not fresh:
         help = "give `--weights FILE`, or a run folder or a .keras file in place of the spec"
         raise UsageError(Problem("weights", "a spec alone has no trained weights", help=help))
     model = loaded.build()
-    check_adapted(model)
+    if not fresh or loaded.compiled.spec.weights is not None:
+        check_adapted(model)
     return Opened(model, loaded, None)
 
 

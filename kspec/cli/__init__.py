@@ -27,6 +27,7 @@ COMMANDS = {
     "bench": ("kspec.cli.bench", "Measure how fast a model trains, against Keras and loops by hand."),
     "evaluate": ("kspec.cli.evaluate", "Measure a trained model on data."),
     "predict": ("kspec.cli.predict", "Write a trained model's predictions for data."),
+    "export": ("kspec.cli.export", "Write a model for other programs: ONNX, StableHLO, OpenVINO, weights."),
     "data": ("kspec.cli.data", "Describe data: fields, shapes, ranges, classes, and what fits a spec."),
     "weights": ("kspec.cli.weights", "Look into files of weights, compare them, copy them between models."),
     "audit": ("kspec.cli.audit", "Tell what a model file would do, without doing it."),

@@ -1,0 +1,92 @@
+"""The formats: how they are called, which endings they have, and those that need TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kspec.diagnostics import Problem, UsageError, listing, suggestion
+
+ENDINGS = {
+    "onnx": (".onnx",),
+    "stablehlo": (".stablehlo",),
+    "openvino": (".xml",),
+    "weights": (".weights.h5", ".safetensors", ".npz"),
+}
+"""What kspec writes, and the endings of the files."""
+
+LABELS = {"onnx": "ONNX", "stablehlo": "StableHLO", "openvino": "OpenVINO", "weights": "weights"}
+
+ELSEWHERE = {
+    "savedmodel": ("TensorFlow's SavedModel", "tf_saved_model"),
+    "litert": ("LiteRT (TFLite)", "litert"),
+    "tfjs": ("TensorFlow.js", "tf_saved_model"),
+}
+"""What Keras exports with TensorFlow only: what it is, and Keras's name of the format that leads there."""
+
+_ALSO = {
+    "tf_saved_model": "savedmodel",
+    "saved_model": "savedmodel",
+    "saved-model": "savedmodel",
+    "tf": "savedmodel",
+    "tflite": "litert",
+    "tensorflowjs": "tfjs",
+    "ov": "openvino",
+    "jax": "stablehlo",
+}
+"""Other names that people have for them."""
+
+_ELSEWHERE_ENDINGS = {".pb": "savedmodel", ".tflite": "litert", ".litert": "litert"}
+
+
+def chosen(given: str | None, output: str | os.PathLike[str]) -> str:
+    """The format to write: the given one, else that of the file's ending.
+
+    Raises UsageError (``output-format``) for one that kspec does not write, or whose files end otherwise.
+    """
+    path = Path(output)
+    name = path.name.casefold()
+    format = _by_name(given) if given is not None else _by_ending(path)
+    if not name.endswith(ENDINGS[format]):
+        help = f"the file's name ends in {' or '.join(f'`{each}`' for each in ENDINGS[format])}"
+        raise UsageError(Problem("output-format", f"`{path}` is no name for {LABELS[format]}", help=help))
+    return format
+
+
+def _by_name(given: str) -> str:
+    name = given.casefold()
+    name = _ALSO.get(name, name)
+    if name in ELSEWHERE:
+        raise _elsewhere(name)
+    if name not in ENDINGS:
+        help = suggestion(given, ENDINGS, f"one of {listing(ENDINGS)}")
+        raise UsageError(Problem("output-format", f"kspec exports no `{given}`", help=help))
+    return name
+
+
+def _by_ending(path: Path) -> str:
+    name = path.name.casefold()
+    for format, endings in ENDINGS.items():
+        if name.endswith(endings):
+            return format
+    ending = path.suffix.casefold()
+    if ending in _ELSEWHERE_ENDINGS:
+        raise _elsewhere(_ELSEWHERE_ENDINGS[ending])
+    if ending == ".keras":
+        message, help = "a `.keras` file is what `kspec build` and `kspec fit` write", "`kspec build SPEC -o FILE`"
+        raise UsageError(Problem("output-format", message, help=help))
+    known = listing(each for endings in ENDINGS.values() for each in endings)
+    said = f"kspec exports to no `{path.suffix}` files" if ending else f"`{path}` has no ending, which says the format"
+    help = f"one of {known}; or say it with `--format`"
+    raise UsageError(Problem("output-format", said, help=help))
+
+
+def _elsewhere(name: str) -> UsageError:
+    """Why a format of TensorFlow's is not written here, and how it is elsewhere."""
+    what, format = ELSEWHERE[name]
+    program = f"import keras; keras.saving.load_model('model.keras').export('exported', format='{format}')"
+    help = f'`kspec build SPEC -o model.keras`, then, there: `KERAS_BACKEND=tensorflow python -c "{program}"`'
+    if name == "tfjs":
+        help += ", and `tensorflowjs_converter --input_format=tf_saved_model exported web`"
+    message = f"{what} is written by TensorFlow, which kspec does without: use an environment that has it"
+    return UsageError(Problem("output-format", message, help=help))

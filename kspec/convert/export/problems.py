@@ -1,0 +1,64 @@
+"""What cannot be exported, as one message that names the layer and the operation, and says what can be done."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import Any
+
+from kspec.diagnostics import FileError, Problem, UsageError
+from kspec.model.errors import brief
+
+TAG = re.compile(r"kspec\.([^/]+)")
+"""How operations that JAX traces are marked with the layer whose they are."""
+
+
+class Unexportable(Exception):
+    """Something in a model that a format, or what converts to it, does not know.
+
+    `layer` and `operation` are empty where nobody knows which it is; `help` says what to do.
+    """
+
+    def __init__(self, message: str, layer: str = "", operation: str = "", help: str = "") -> None:
+        super().__init__(message)
+        self.message, self.layer, self.operation, self.help = message, layer, operation, help
+
+
+def refused(name: str, format: str, error: Unexportable) -> FileError:
+    """The error of a command."""
+    where = f"`{error.layer}`" if error.layer else f"`{name}`"
+    what = f" ({error.operation})" if error.operation else ""
+    message = f"{where} cannot be exported to {format}{what}: {error.message}"
+    return FileError(Problem("export-model", message, help=error.help))
+
+
+def missing(what: str, needs: str, extra: str) -> UsageError:
+    """A library that an extra brings is not installed."""
+    return UsageError(Problem("missing-extra", f"{what} needs {needs}", help=f"pip install 'kspec[{extra}]'"))
+
+
+def converted(error: Exception, layer: str = "") -> Unexportable:
+    """What a library raised while it traced or converted, with the layer and the operation at which it did.
+
+    A converter raises whatever it likes, and tells no layer. But the equation of the program that it was at is in one
+    of its frames, and JAX has noted there in which layer that is.
+    """
+    operation = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        equation: Any = frame.f_locals.get("eqn")
+        stack = getattr(getattr(equation, "source_info", None), "name_stack", None)
+        if stack is not None:
+            operation = str(equation.primitive.name)
+            layer = named(str(stack)) or layer
+    said = brief(error)
+    if "ymbolic dimension" in said or "_DimExpr" in said:
+        message = "it asks how long an axis is that is open"
+        return Unexportable(message, layer, operation, "fix it: `--batch-size 1`, and `--length` for open axes beside")
+    kind = "" if isinstance(error, (ValueError, NotImplementedError)) else f"{type(error).__name__}: "
+    return Unexportable(f"{kind}{said}", layer, operation)
+
+
+def named(stack: str) -> str:
+    """The innermost layer in JAX's names of what an operation stands in; empty for none."""
+    found = TAG.findall(stack)
+    return found[-1] if found else ""

@@ -1,0 +1,210 @@
+"""`kspec export`: a model -> a file that other programs run, which has been run and compared with Keras before."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kspec.diagnostics import Problem, UsageError
+
+if TYPE_CHECKING:
+    from kspec.convert.export.agreement import Reference
+    from kspec.convert.export.forward import Forward
+    from kspec.convert.export.tracing import Sizes
+    from kspec.convert.export.value import Exported
+
+    Pathlike = str | os.PathLike[str]
+
+_LARGE = 20_000
+"""How many calls a model may have: it is not known before it is read."""
+
+
+def export(
+    target: Pathlike | Any,
+    output: Pathlike,
+    *,
+    format: str | None = None,
+    weights: Pathlike | None = None,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    batch_size: int | None = None,
+    length: int | None = None,
+    tolerance: float | None = None,
+    loader: Pathlike | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Exported:
+    """Write a model as ONNX, StableHLO, OpenVINO, or its weights alone, by the ending of `output` or by `format`.
+
+    `target` is a spec, a run folder, a .keras file, or a keras.Model. A spec has the weights that it names, or those of
+    the file `weights`, or else fresh ones. `batch_size` and `length` fix the batch, and axes that are open beside it.
+    The file takes batches of any size otherwise. It is run on random batches, and written where no output differs
+    from Keras's by more than `tolerance`, by default what rounding makes. `loader` is a file for a program that runs
+    StableHLO. `tell` is told what a person should know.
+
+    Raises UsageError; FileError (``export-model``, ``export-differs``, ``file-write``, and what reading a model
+    raises); SpecError.
+    """
+    from kspec.convert.export.formats import LABELS, chosen
+    from kspec.convert.export.problems import Unexportable, refused
+    from kspec.files import check_target
+    from kspec.model.backend import deeply
+
+    path, told = Path(output), tell if tell is not None else lambda _: None
+    kind = chosen(format, path)
+    _check_options(kind, {"--batch-size": batch_size, "--length": length, "--tolerance": tolerance}, loader)
+    files = [path, path.with_suffix(".bin")] if kind == "openvino" else [path]
+    for file in [*files, *([Path(loader)] if loader is not None else [])]:
+        check_target(file)
+    _check_installed(kind)
+    model = _model(target, weights, sets, trust, told)
+    name = str(target) if isinstance(target, (str, os.PathLike)) else str(model.name)
+    if kind == "weights":
+        return _weights(model, path)
+    try:
+        from kspec.convert.export.tracing import Sizes
+
+        return deeply(lambda: _program(model, kind, files, Sizes(batch_size, length), tolerance, loader, told), _LARGE)
+    except Unexportable as error:
+        raise refused(name, LABELS[kind], error) from error
+
+
+def _check_options(kind: str, sizes: dict[str, Any], loader: Pathlike | None) -> None:
+    given = [flag for flag, value in sizes.items() if value is not None]
+    if kind == "weights" and given:
+        raise UsageError(Problem("usage", f"`{given[0]}` says nothing of weights alone", help="leave it out"))
+    if kind != "stablehlo" and loader is not None:
+        help = "ONNX Runtime and OpenVINO load their own files"
+        raise UsageError(Problem("usage", "`--loader` writes a program for StableHLO", help=help))
+
+
+def _check_installed(kind: str) -> None:
+    from kspec.convert.export import onnx, openvino, stablehlo
+
+    if kind in ("onnx", "openvino"):
+        onnx.check_installed()
+    if kind == "openvino":
+        openvino.check_installed()
+    if kind == "stablehlo":
+        stablehlo.check_installed()
+
+
+def _model(
+    target: Any, weights: Pathlike | None, sets: Sequence[str], trust: Sequence[str], tell: Callable[[str], None]
+) -> Any:
+    """The model with its weights; which ones a spec has is told."""
+    from kspec.api import open_model
+
+    if not isinstance(target, (str, os.PathLike)):
+        return target
+    opened = open_model(target, sets=sets, trust=trust, weights=weights, fresh=True)
+    if opened.run is None and opened.loaded is not None:
+        found = opened.loaded.compiled.spec
+        if found.weights is None:
+            seed = f"those of seed {found.seed}" if found.seed is not None else "random ones"
+            tell(f"the spec names no weights: they are fresh, {seed} (`--weights FILE` takes trained ones)")
+    return opened.model
+
+
+def _weights(model: Any, path: Path) -> Exported:
+    from kspec.convert.export.tensors import write_tensors
+    from kspec.convert.export.value import Exported
+
+    tensors = write_tensors(model, path)
+    return Exported(model.name, "weights", (path,), model.count_params(), tensors=tuple(tensors))
+
+
+def _program(
+    model: Any,
+    kind: str,
+    files: list[Path],
+    sizes: Sizes,
+    tolerance: float | None,
+    loader: Pathlike | None,
+    tell: Callable[[str], None],
+) -> Exported:
+    """The file that runs; raises Unexportable."""
+    from kspec.convert.export.agreement import reference
+    from kspec.convert.export.float32 import in_float32
+    from kspec.convert.export.forward import check_graph, forward, precision
+    from kspec.files import write_atomically
+
+    check_graph(model)
+    computes_in = precision(model)
+    if kind != "stablehlo" and computes_in != "float32":
+        tell(f"the model computes in {computes_in}; what is exported computes in float32, with the same weights")
+        model = in_float32(model)
+    made = forward(model)
+    expected = reference(made, sizes, tolerance)
+    if not expected.is_finite:
+        tell("an output has no finite number for random inputs, so that little was compared")
+    found = _written(made, kind, files, sizes, expected)
+    if loader is not None:
+        from kspec.convert.export.loader import loader as program
+
+        place = Path(loader)
+        beside = os.path.relpath(files[0].resolve(), place.resolve().parent)
+        write_atomically(place, program(beside, place.name, made.inputs, made.outputs))
+    return _told(made, kind, files, sizes, expected, *found)
+
+
+def _written(made: Forward, kind: str, files: list[Path], sizes: Sizes, expected: Reference) -> tuple[float, str]:
+    """Convert, run, compare, and write what agrees: the difference and what ran it."""
+    from kspec.convert.export.onnx import write_onnx
+    from kspec.convert.export.openvino import write_openvino
+    from kspec.convert.export.stablehlo import write_stablehlo
+    from kspec.files import atomic_path, write_atomically
+
+    if kind == "stablehlo":
+        found = write_stablehlo(made, sizes, expected)
+        write_atomically(files[0], found.data)
+        return found.difference, found.engine
+    found = write_onnx(made, sizes, expected)
+    if kind == "onnx":
+        write_atomically(files[0], found.data)
+        return found.difference, found.engine
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Path(folder, "model.xml")
+        difference, engine = write_openvino(found.data, inside, made.inputs, expected)
+        # Both are on the disk before either takes its name.
+        with atomic_path(files[0]) as text:
+            text.write_bytes(inside.read_bytes())
+            write_atomically(files[1], inside.with_suffix(".bin").read_bytes())
+    return difference, engine
+
+
+def _told(
+    made: Forward, kind: str, files: list[Path], sizes: Sizes, expected: Reference, difference: float, engine: str
+) -> Exported:
+    from kspec.convert.export.tracing import axes
+    from kspec.convert.export.value import End, Exported
+
+    inputs = [
+        End(name, shape, str(array.dtype))
+        for name, shape, array in zip(made.inputs, axes(made, sizes), expected.given[0], strict=True)
+    ]
+    outputs = [
+        End(name, _shown(tensor.shape, sizes), str(array.dtype))
+        for name, tensor, array in zip(made.outputs, made.model.outputs, expected.wanted[0], strict=True)
+    ]
+    return Exported(
+        made.model.name,
+        kind,
+        tuple(files),
+        made.model.count_params(),
+        tuple(inputs),
+        tuple(outputs),
+        difference,
+        expected.tolerance,
+        expected.batches,
+        engine,
+    )
+
+
+def _shown(shape: Sequence[int | None], sizes: Sizes) -> tuple[int | str, ...]:
+    """An output's shape; how long it is along an axis that is open beside the batch hangs on the inputs."""
+    batch: int | str = "batch" if sizes.batch is None else sizes.batch
+    rest = ("?" if axis is None else axis for axis in shape[1:])
+    return (*(batch if axis is None else axis for axis in shape[:1]), *rest)
