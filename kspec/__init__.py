@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kspec.api import Loaded, Result, audit, evaluate, load, loads, predict, runs, verify
+    from kspec.coding import code
     from kspec.comparison.difference import Difference
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
     from kspec.diffing import diff
@@ -40,6 +41,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "audit",
+    "code",
     "diff",
     "evaluate",
     "import_model",
@@ -53,7 +55,7 @@ __all__ = [
 
 
 _ROOMS = (
-    *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing"),
+    *("kspec.diagnostics", "kspec.api", "kspec.targets", "kspec.diffing", "kspec.importing", "kspec.coding"),
     *("kspec.comparison.difference", "kspec.training.listing"),
 )
 
