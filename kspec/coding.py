@@ -26,7 +26,7 @@ def code(
     trust: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
 ) -> str:
-    """The text of a Python module whose ``build_model()`` makes the model of `spec`, with Keras and without kspec.
+    """The text of a Python module whose ``build_model()`` makes the model of `spec`, by Keras and without kspec.
 
     `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and
     files that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person

@@ -24,7 +24,7 @@ from kspec.cli.completion import spec_paths
 def command(
     spec: Path, style: str, output: Path | None, quiet: bool, sets: tuple[str, ...], trust: tuple[str, ...]
 ) -> None:
-    """Write a spec as plain Keras code, which needs no kspec: blocks are functions, repeats are loops, variables arguments.
+    """Write a spec as plain Keras code, which needs no kspec: blocks are functions, repeats loops, variables arguments.
 
     The code has built the same model, with nothing allocated, before it is given out.
 

@@ -88,9 +88,9 @@ class Calls:
         if not copies:
             return None
         first = copies[0]
-        for word in ("trainable", "dtype", "weights"):
-            if any(getattr(each, word) != getattr(first, word) for each in copies):
-                raise Unsaid(f"copies of `{first.name}` differ in `{word}`")
+        for key in ("trainable", "dtype", "weights"):
+            if any(getattr(each, key) != getattr(first, key) for each in copies):
+                raise Unsaid(f"copies of `{first.name}` differ in `{key}`")
         if first.weights is not None and (len(copies) > 1 or here.frame.rounds):
             raise Unsaid(f"`{first.name}` loads weights")
         return first
@@ -221,7 +221,7 @@ class Calls:
         if isinstance(own, list):
             targets = tuple(frame.words.fresh(str(each)) for each in own)
             frame.body.append(Apply(targets, what, arguments, label, here.route))
-            given = self.facts.tensors.get(step.name) if step is not None else None
+            given: Any = self.facts.tensors.get(step.name) if step is not None else None
             if not gives_several(given) or len(given) != len(own):
                 raise Unsaid(f"`{label}` does not name each of its outputs")
             for name, variable in zip(own, targets, strict=True):

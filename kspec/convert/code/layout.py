@@ -1,4 +1,4 @@
-"""Expressions and signatures in lines, as `ruff format` (and Black) lay them out: generated code is not formatted again.
+"""Expressions and signatures in lines, as `ruff format` (and Black) lay them out: nobody has to format the code again.
 
 A call that is too long has its arguments on one line of their own, or each on its own line; of `layer(…)(x)` the last
 parentheses are opened if the line then fits, else the first ones.

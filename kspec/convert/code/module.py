@@ -11,7 +11,7 @@ _FROM_KERAS = ("layers", "ops")
 
 
 def module(functions: Sequence[list[str]], modules: Mapping[str, set[str]], note: str, ending: str = "") -> str:
-    """The module's text. `note` is its documentation, `modules` are classes of the person's own; `ending` comes last."""
+    """The module's text. `note` documents it, `modules` are classes of the person's own; `ending` comes last."""
     body = "\n\n\n".join("\n".join(lines) for lines in functions)
     tree = ast.parse(body + "\n" + ending)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

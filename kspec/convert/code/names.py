@@ -1,4 +1,4 @@
-"""Identifiers for generated code: whatever a spec calls things, what comes out is a plain word that means nothing else."""
+"""Identifiers for generated code: whatever a spec calls things, they are plain words that mean nothing else."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ class Words:
             found = f"{base}_{count}"
         self._taken.add(found)
         return found
+
+    def release(self, word: str) -> None:
+        """The identifier may be taken again: a loop's variable, behind the loop."""
+        self._taken.discard(word)
 
     def fresh_class(self, wanted: str) -> str:
         """The same for a class."""

@@ -1,6 +1,6 @@
 """What generated code says, whatever its style: functions, loops, and calls of layers in their order.
 
-Tensors are identifiers (or short expressions such as ``skips[i]``); what a name of the spec stands for has been settled.
+Tensors are identifiers (or short expressions such as ``skips[i]``): what a name of the spec stands for is settled.
 """
 
 from __future__ import annotations

@@ -116,6 +116,7 @@ class Reader(Calls):
         inside, frame.body = frame.body, outside
         frame.names = {key: bound for key, bound in frame.names.items() if key in known or not has_variables(key)}
         frame.variables, frame.sample = outer_variables, outer_sample
+        frame.words.release(name)
         frame.body.append(For(name, over, inside))
         self.alias(here, chain)
         return chain

@@ -1,8 +1,8 @@
 """Generated code, tried before it is given out: it is run with nothing allocated, and must make the spec's own model.
 
-What runs is text that kspec has made of checked data: identifiers are plain words, texts are literals. It reads no file:
-where the code loads a model or weights, the trial has kspec's own, admitted as everywhere. Modules of the person's own are
-imported only where they are trusted, which is the caller's question.
+What runs is text that kspec has made of checked data: identifiers are plain words, texts are literals. It reads no file
+by itself: where the code loads a model the trial has kspec's own, admitted as everywhere, and it loads no weights.
+Modules of the person's own are imported only where they are trusted: without that there is no spec to try.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from kspec.convert.code.program import Program
+from kspec.convert.ordering import ordered_calls
 from kspec.convert.sameness import difference
 from kspec.model.archive import load_shapes
 from kspec.model.backend import load_keras
-from kspec.model.private import abstract_variables
+from kspec.model.private import abstract_variables, call_arguments, graph_of, made_by, structure_of_outputs
 
-LOADED = "__loaded__"
+LOADED, FLAT = "__loaded__", "__flat__"
 
 
 def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequence[str] = ()) -> str:
@@ -33,8 +34,6 @@ def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequen
             namespace = run(text, folder, program.shared, classes)
             made = namespace["build_model"]()
             one, other = ends(built, program, built), ends(made, program, built)
-            if program.shared:  # their first calls were those of the models themselves
-                other = keras.models.clone_model(other)
             return difference(one, other)
     except Exception as error:  # whatever the code does, it is not the model then
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
@@ -46,7 +45,7 @@ def run(text: str, folder: Path, shared: frozenset[str], classes: Sequence[str] 
     """The code's names, after its text has run; calls of the models `shared` and of `classes` are looked into."""
     tree = ast.fix_missing_locations(_Tame(shared).visit(ast.parse(text)))
     file = str(folder / "generated.py")
-    namespace: dict[str, Any] = {"__name__": "generated", "__file__": file, LOADED: _loaded}
+    namespace: dict[str, Any] = {"__name__": "generated", "__file__": file, LOADED: _loaded, FLAT: _flat}
     exec(compile(tree, "generated.py", "exec"), namespace)
     for name in classes:
         namespace[name].__call__ = lambda self, *args, **more: self.call(*args, **more)
@@ -63,12 +62,35 @@ def ends(model: Any, program: Program, built: Any) -> Any:
     return keras.Model(model.inputs, outputs)
 
 
+def _flat(model: Any, tensors: Any) -> Any:
+    """What a model gives, by calls of its layers and not of itself."""
+    keras = load_keras()
+    known: dict[tuple[int, int, int], Any] = {}
+    for given, tensor in zip(model.inputs, keras.tree.flatten(tensors), strict=True):
+        known[_key(given)] = tensor
+
+    def there(value: Any) -> Any:
+        return known[_key(value)] if hasattr(value, "_keras_history") else value
+
+    for each in ordered_calls(model):
+        given, named = keras.tree.map_structure(there, call_arguments(each.operation, each.place))
+        made = each.operation(*given, **named)
+        for index, tensor in enumerate(keras.tree.flatten(made)):
+            known[id(each.operation), each.place, index] = tensor
+    return keras.tree.map_structure(there, structure_of_outputs(graph_of(model)))
+
+
+def _key(tensor: Any) -> tuple[int, int, int]:
+    operation, place, output = made_by(tensor)
+    return id(operation), place, output
+
+
 def _loaded(path: Any, **more: Any) -> Any:
     return load_shapes(Path(path))
 
 
 class _Tame(ast.NodeTransformer):
-    """Code that reads no file, and whose shared models are looked into: `tower(x)` is `tower.call(x)`."""
+    """Code that reads no file, and in whose shared models the layers are called one by one."""
 
     def __init__(self, shared: frozenset[str]) -> None:
         self.shared = shared
@@ -81,5 +103,5 @@ class _Tame(ast.NodeTransformer):
         if isinstance(node.func, ast.Attribute) and node.func.attr == "load_weights":
             return ast.Constant(None)
         if isinstance(node.func, ast.Name) and name in self.shared:
-            node.func = ast.Attribute(node.func, "call", ast.Load())
+            return ast.Call(ast.Name(FLAT, ast.Load()), [node.func, *node.args], node.keywords)
         return node

@@ -106,10 +106,8 @@ class Level:
         asked.update(ref.name for ref in graph.output_refs())
         for place, node in enumerate(graph.nodes):
             following = graph.nodes[place + 1] if place + 1 < len(graph.nodes) else None
-            passing = following is not None and asked[node.name] == 1 and refs(following)[:1] == [Ref(node.name)]
-            self._call(
-                node, graph.layers[node.layer], uses[node.layer] > 1, passing and len(refs(following)) == 1, heads
-            )
+            passing = following is not None and asked[node.name] == 1 and refs(following) == [Ref(node.name)]
+            self._call(node, graph.layers[node.layer], uses[node.layer] > 1, passing, heads)
 
     def text(self, value: Any) -> Any:
         """A tensor's expression; what is no tensor stays as it is."""
@@ -135,10 +133,11 @@ class Level:
         named = {key: self.text(item) for key, item in node.named.items()}
         constants = {key: self.writer.value(item) for key, item in node.call.items()}
         what: Any
+        given: tuple[Argument, ...] = ()
         if is_function(operation):
             assert not isinstance(operation, (Graph, SavedModel))
             made = self.writer.object(operation)
-            what, given = Op(function_call(operation, made, positional, named, constants)), ()
+            what = Op(function_call(operation, made, positional, named, constants))
         elif isinstance(operation, (Graph, SavedModel)):
             what = Kept(self._model(layer, operation, positional, layer.name in heads))
             if named:
@@ -151,7 +150,7 @@ class Level:
         self._result(node, what, given, passing)
 
     def _result(self, node: Node, what: Any, given: tuple[Argument, ...], passing: bool) -> None:
-        made = self.tensors.get(node.name)
+        made: Any = self.tensors.get(node.name)
         if node.names and gives_several(made) and len(made) == len(node.names):
             targets = tuple(self.words.fresh(name) for name in node.names)
             self.unpacked.update({Ref(node.name, index): each for index, each in enumerate(targets)})

@@ -73,7 +73,7 @@ class Blocks(Reader):
         """The call of a block's function or model, and what its results are called."""
         frame = here.frame
         if isinstance(what, Kept) and len(wires) > 1:
-            arguments = (Argument("", _list(wires)),)
+            arguments: tuple[Argument, ...] = (Argument("", Items(texts(wires))),)
         else:
             arguments = tuple(Argument("", Text(each)) for each in wires)
         names = function.names
@@ -188,9 +188,10 @@ class Blocks(Reader):
         idents = self._identifiers[function.name]
         found = []
         for name, raw in given.items():
-            if idents.get(name) is None:
+            ident = idents.get(name)
+            if ident is None:
                 continue  # nothing in the block asks for it
-            found.append(Argument(idents[name], self.writer.value(sample[name], raw, frame.rename)))
+            found.append(Argument(ident, self.writer.value(sample[name], raw, frame.rename)))
         outer = self._outer[function.name]
         found += [Argument(ident, Text(frame.rename(name))) for name, ident in outer.items()]
         return tuple(found)
@@ -219,10 +220,9 @@ class Blocks(Reader):
         frame = Frame(words, own, {**self.compiled.variables, **sample}, body["layers"], set(wanted))
         names = self._inputs(block)
         alone = names == ("input",)
-        if alone:
-            variables = ("x",) if kind == "inline" else ("inputs",)
-        else:
-            variables = tuple(words.fresh(each) for each in names)
+        variables = (
+            tuple(words.fresh(each) for each in names) if not alone else ("x" if kind == "inline" else "inputs",)
+        )
         for each, variable in zip(names, variables, strict=True):
             frame.bind(each, Bound(variable))
         function = Function(name, kind, block, variables)
@@ -283,7 +283,3 @@ def _one(tensor: Tensor) -> str:
     if not isinstance(tensor, str):
         raise Unsaid("an output of a block is several tensors")
     return tensor
-
-
-def _list(wires: list[str]) -> Expr:
-    return Items(texts(wires))

@@ -15,7 +15,7 @@ from kspec.spec.stepform import WORDS
 _BY_PLACE = frozenset(
     {"units", "filters", "kernel_size", "rate", "input_dim", "output_dim", "target_shape", "scale", "pool_size"}
     | {"layer", "stddev", "padding", "dims", "size", "cropping", "n", "initial_learning_rate", "value"}
-    | {"power", "num_tokens"}
+    | {"power", "num_tokens", "height", "width"}
 )
 """Parameters that people give by their place, where they come first."""
 
@@ -37,9 +37,11 @@ class Writer:
             items = tuple(self.value(item, r, rename, policy) for item, r in zip(value, raws, strict=True))
             return Items(items, bool(value) and all(_is_size(item) for item in value))
         if isinstance(value, dict):
-            raws = raw if isinstance(raw, dict) and set(raw) == set(value) else dict.fromkeys(value, *_none(raw))
+            inner = raw if isinstance(raw, dict) and set(raw) == set(value) else dict.fromkeys(value, *_none(raw))
             return Pairs(
-                tuple((self.value(key), self.value(item, raws.get(key), rename, policy)) for key, item in value.items())
+                tuple(
+                    (self.value(key), self.value(item, inner.get(key), rename, policy)) for key, item in value.items()
+                )
             )
         return plain(value)
 

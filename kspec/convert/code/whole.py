@@ -69,7 +69,7 @@ class _Whole:
         """`keras.Input`'s arguments, with the variables that stand in them."""
         raw = self.raw.get("inputs", {}).get(name)
         if not isinstance(raw, dict):
-            raw = {"shape": raw if isinstance(raw, list) or not has_variables(raw) else raw}
+            raw = {"shape": raw}
         found: dict[str, Expr] = {}
         for key, value in known.items():
             given = raw.get(key)
