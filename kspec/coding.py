@@ -26,7 +26,7 @@ def code(
     trust: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
 ) -> str:
-    """The text of a Python module whose ``build_model()`` makes the model of `spec`, by Keras and without kspec.
+    """The text of a Python module whose ``build_model()`` makes the model of `spec`, without kspec.
 
     `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and
     files that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person
@@ -38,6 +38,7 @@ def code(
     from kspec.files import check_target, write_atomically
     from kspec.loaded import Loaded, load
     from kspec.model.backend import deeply
+    from kspec.spec.places import located
 
     if style not in _STYLES:
         raise UsageError(Problem("usage", f"there is no style `{style}`", help=f"styles: {', '.join(_STYLES)}"))
@@ -47,8 +48,10 @@ def code(
     loaded = spec if isinstance(spec, Loaded) else load(spec, sets=sets, trust=trust)
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
     built = loaded.abstract(expectations=False)[0]
-    with loaded.located():
+    try:
         found = deeply(lambda: write(loaded.compiled, built, folder, style), loaded.compiled.steps)
+    except UsageError as error:
+        raise UsageError(located(loaded.compiled.source, error.problems)) from None
     if output is not None:
         write_atomically(output, found.text)
     if tell is not None:

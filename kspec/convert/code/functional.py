@@ -67,10 +67,11 @@ def title(program: Program) -> str:
     """The first line of the documentation of what builds the model."""
     if program.name is None:
         return "Build the model."
-    return f"Build the model `{_harmless(program.name)}`."
+    return f"Build the model `{harmless(program.name)}`."
 
 
-def _harmless(name: str) -> str:
+def harmless(name: str) -> str:
+    """A name as it may stand in a docstring."""
     return "".join(char for char in name if char.isprintable() and char not in '\\"')
 
 
@@ -141,7 +142,7 @@ def _model_head(function: Function, given: list[str]) -> list[str]:
     like = [] if function.given else likes(function)
     lines = signature(function.name, [*(f"{name}: {TENSOR}" for name in like), *given], "keras.Model")
     tensors = f", for {'a tensor' if len(like) == 1 else 'tensors'} like {' and '.join(f'`{name}`' for name in like)}"
-    lines.append(f'    """Make the model `{_harmless(function.block)}`{tensors if like else ""}."""')
+    lines.append(f'    """Make the model `{harmless(function.block)}`{tensors if like else ""}."""')
     for each in function.given:
         lines += statement(f"{each.variable} = ", Call(Text("keras.Input"), each.arguments), indent=4)
     for name, variable in zip(like, function.inputs, strict=False):

@@ -11,6 +11,7 @@ from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program, Unsaid
+from kspec.convert.code.sequential import sequential
 from kspec.convert.code.trial import tried
 from kspec.convert.code.unroll import unrolled
 from kspec.convert.code.whole import structured
@@ -21,6 +22,7 @@ from kspec.spec.compiled import Compiled
 
 Style = Literal["functional", "sequential", "subclass"]
 CODE = "code-style"
+STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {"functional": functional, "sequential": sequential}
 
 
 class Code(NamedTuple):
@@ -40,7 +42,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style) -> Co
     known = facts(compiled.expanded, compiled.graph, built.tensors, policy is not None and is_short(policy))
     reasons: list[str] = []
     for program_of in (structured, unrolled):
-        found = _written(program_of, compiled, known, built, folder, reasons)
+        found = _written(program_of, compiled, known, built, folder, STYLES[style], reasons)
         if found is not None:
             notes = (f"every step is written out: {reasons[0]}",) if reasons else ()
             return Code(found, notes)
@@ -53,6 +55,7 @@ def _written(
     known: Facts,
     built: Abstract,
     folder: Path,
+    style: Callable[[Program, Paths], list[list[str]]],
     reasons: list[str],
 ) -> str | None:
     """The code of one way to read a spec; None, with the reason noted, where it is not the spec's model."""
@@ -61,7 +64,7 @@ def _written(
         if program.weights and program.shared:
             raise Unsaid("the weights are those of a model without models in it")
         paths = Paths(folder)
-        text = module(functional(program, paths), program.modules, _note(compiled))
+        text = module(style(program, paths), program.modules, _note(compiled))
     except Unsaid as error:
         reasons.append(str(error))
         return None
