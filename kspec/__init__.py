@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kspec.api import Loaded, Result, audit, evaluate, load, loads, predict, runs, verify
+    from kspec.coding import code
     from kspec.comparison.difference import Difference
     from kspec.convert.export.value import Exported
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "audit",
     "copy_weights",
+    "code",
     "diff",
     "diff_weights",
     "evaluate",
@@ -75,6 +77,7 @@ _ROOMS = (
     "kspec.training.listing",
     "kspec.exporting",
     "kspec.convert.export.value",
+    "kspec.coding",
 )
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "plot": ("kspec.cli.plot", "Draw the model: SVG, PNG, DOT, Mermaid, or a page to explore."),
     "slice": ("kspec.cli.slice", "Cut a part out of a model, as a spec of its own."),
     "import": ("kspec.cli.import_", "Write the spec of a Keras model that was made elsewhere."),
+    "code": ("kspec.cli.code", "Write a spec as plain Keras code, which needs no kspec."),
     "diff": ("kspec.cli.diff", "Print what changed between two models, or two revisions of one."),
     "build": ("kspec.cli.build", "Build the Keras model and save it."),
     "fit": ("kspec.cli.fit", "Train on data, in a run folder."),

@@ -131,7 +131,7 @@ def resolve_variables(
 
 def _ordered(waiting: Mapping[str, Any], result: dict[str, Any], route: Route, checker: Checker) -> tuple[str, ...]:
     """The variables, each after those that it needs; those of a circle are WRONG, and one problem tells of them."""
-    required = {name: _needed(value) & waiting.keys() for name, value in waiting.items()}
+    required = {name: needed_by(value) & waiting.keys() for name, value in waiting.items()}
     for _ in range(MAX_CIRCLES):
         try:
             return tuple(graphlib.TopologicalSorter(required).static_order())
@@ -150,10 +150,10 @@ def _ordered(waiting: Mapping[str, Any], result: dict[str, Any], route: Route, c
     return ()
 
 
-def _needed(value: Any) -> set[str]:
+def needed_by(value: Any) -> set[str]:
     """The variables that a value uses."""
     if isinstance(value, str):
         return set(variables_of(value)) if "$" in value else set()
     if isinstance(value, (dict, list)):
-        return set().union(*map(_needed, [*value, *value.values()] if isinstance(value, dict) else value))
+        return set().union(*map(needed_by, [*value, *value.values()] if isinstance(value, dict) else value))
     return set()

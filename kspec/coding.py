@@ -1,0 +1,66 @@
+"""`kspec code`: a spec -> plain Keras code, which is tried before it is given out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kspec.diagnostics import Problem, UsageError
+
+if TYPE_CHECKING:
+    from kspec.loaded import Loaded
+
+    Pathlike = str | os.PathLike[str]
+
+_STYLES = ("functional", "sequential", "subclass")
+
+
+def code(
+    spec: Pathlike | Loaded,
+    *,
+    style: Literal["functional", "sequential", "subclass"] = "functional",
+    output: Pathlike | None = None,
+    sets: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    tell: Callable[[str], None] | None = None,
+) -> str:
+    """The text of a Python module whose ``build_model()`` makes the model of `spec`, without kspec.
+
+    `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and
+    files that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person
+    should know. The code has made the same model, with nothing allocated, before it is given out.
+
+    Raises SpecError; UsageError where the style cannot say what the spec says; FileError where it cannot be written.
+    """
+    from kspec.convert.code.write import write
+    from kspec.files import check_target, write_atomically
+    from kspec.loaded import Loaded, load
+    from kspec.model.backend import deeply
+    from kspec.spec.places import located
+
+    if style not in _STYLES:
+        raise UsageError(Problem("usage", f"there is no style `{style}`", help=f"styles: {', '.join(_STYLES)}"))
+    if output is not None:
+        _check_name(Path(output))
+        check_target(output)
+    loaded = spec if isinstance(spec, Loaded) else load(spec, sets=sets, trust=trust)
+    folder = Path(output).resolve().parent if output is not None else Path.cwd()
+    built = loaded.abstract(expectations=False)[0]
+    try:
+        found = deeply(lambda: write(loaded.compiled, built, folder, style), loaded.compiled.steps)
+    except UsageError as error:
+        raise UsageError(located(loaded.compiled.source, error.problems)) from None
+    if output is not None:
+        write_atomically(output, found.text)
+    if tell is not None:
+        for note in found.notes:
+            tell(note)
+    return found.text
+
+
+def _check_name(output: Path) -> None:
+    if output.suffix != ".py":
+        help = f"name it `{output.with_suffix('.py').name}`"
+        raise UsageError(Problem("usage", f"`{output}` does not say that Python code is in it", help=help))

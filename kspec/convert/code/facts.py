@@ -1,0 +1,77 @@
+"""What is known of a spec's steps once it is flat and built abstractly: by the place where each was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kspec.diagnostics import Route
+from kspec.model.heads import float32_heads
+from kspec.spec.graph import Graph, Ref
+from kspec.spec.objects import Object
+from kspec.spec.steps import Expanded, Nested, Step
+
+
+class Facts(NamedTuple):
+    """`copies` are the flat steps of each place; `heads` says of each whether it makes outputs that stay float32;
+    `tensors` is what each step of the top gives, and `cast` are the outputs that are cast."""
+
+    copies: Mapping[Route, tuple[Step, ...]]
+    heads: Mapping[Route, frozenset[bool]]
+    tensors: Mapping[str, Any]
+    cast: frozenset[Ref]
+    short: bool
+
+
+def facts(expanded: Expanded, graph: Graph, tensors: Mapping[str, Any], short: bool) -> Facts:
+    """The facts of a spec; `short` says whether its layers compute in sixteen bits."""
+    copies: dict[Route, list[Step]] = {}
+    for step in _steps(expanded.steps):
+        copies.setdefault(step.route, []).append(step)
+    heads: dict[Route, set[bool]] = {}
+    names = float32_heads(graph) if short else frozenset[str]()
+    for route, is_head in _heads(graph, names):
+        heads.setdefault(route, set()).add(is_head)
+    cast = frozenset(ref for ref in graph.output_refs() if ref.name in names and _is_short(tensors.get(ref.name), ref))
+    return Facts(
+        {route: tuple(found) for route, found in copies.items()},
+        {route: frozenset(found) for route, found in heads.items()},
+        tensors,
+        cast,
+        short,
+    )
+
+
+def gives_several(tensor: Any) -> bool:
+    """Whether a call gives several tensors in a list."""
+    return isinstance(tensor, (list, tuple))
+
+
+def _steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        if isinstance(step.operation, Nested):
+            yield from _steps(step.operation.steps)
+
+
+def _heads(graph: Graph, names: frozenset[str]) -> Iterator[tuple[Route, bool]]:
+    """The place of each layer, and whether its outputs stay float32."""
+    for layer in graph.layers.values():
+        operation = layer.operation
+        is_head = layer.name in names
+        yield layer.route, is_head
+        if isinstance(operation, Graph) and operation.source is None:
+            yield from _heads(operation, float32_heads(operation) if is_head else frozenset())
+
+
+def _is_short(tensor: Any, ref: Ref) -> bool:
+    if isinstance(tensor, dict):
+        tensor = list(tensor.values())
+    if isinstance(tensor, (list, tuple)):
+        tensor = tensor[ref.output if isinstance(ref.output, int) else 0]
+    return str(getattr(tensor, "dtype", "")) in ("float16", "bfloat16")
+
+
+def is_function(operation: Any) -> bool:
+    """Whether an operation is a function of keras.ops."""
+    return isinstance(operation, Object) and operation.kind == "ops"

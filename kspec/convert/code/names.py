@@ -1,0 +1,63 @@
+"""Identifiers for generated code: whatever a spec calls things, they are plain words that mean nothing else."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+
+_TAKEN = frozenset(
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
+    | {"keras", "layers", "ops", "np", "os", "h5py", "pq", "Path", "HERE", "self", "x", "main", "call", "model"}
+    | {"load_data", "build_model", "load_model", "like", "super", "inputs", "outputs", "train_data", "validation_data"}
+)
+
+
+def identifier(text: str) -> str:
+    """A text as a Python word, of ASCII letters, digits and `_` only."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    word = re.sub(r"\W+", "_", plain, flags=re.ASCII).strip("_")[:40].rstrip("_") or "value"
+    return f"_{word}" if word[0].isdigit() else word
+
+
+def class_name(text: str) -> str:
+    """A text as a class's name: `double_conv` is `DoubleConv`."""
+    word = identifier(text).strip("_")
+    found = "".join(part[:1].upper() + part[1:] for part in word.split("_") if part)
+    return found if found and found[0].isalpha() else f"Block{found}"
+
+
+class Words:
+    """The identifiers of one namespace; `outer` are those of the module around it."""
+
+    def __init__(self, outer: Words | None = None) -> None:
+        self.outer = outer
+        self._taken: set[str] = set()
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._taken or word in _TAKEN or (self.outer is not None and word in self.outer)
+
+    def fresh(self, wanted: str) -> str:
+        """The identifier `wanted`, or with a number behind it where it is taken; taken from now on."""
+        base, count = identifier(wanted), 0
+        found = base
+        while found in self:
+            count += 1
+            found = f"{base}_{count}"
+        self._taken.add(found)
+        return found
+
+    def release(self, word: str) -> None:
+        """The identifier may be taken again: a loop's variable, behind the loop."""
+        self._taken.discard(word)
+
+    def fresh_class(self, wanted: str) -> str:
+        """The same for a class."""
+        base, count = class_name(wanted), 1
+        found = base
+        while found in self:
+            count += 1
+            found = f"{base}{count}"
+        self._taken.add(found)
+        return found

@@ -1,0 +1,107 @@
+"""Generated code, tried before it is given out: it is run with nothing allocated, and must make the spec's own model.
+
+What runs is text that kspec has made of checked data: identifiers are plain words, texts are literals. It reads no file
+by itself: where the code loads a model the trial has kspec's own, admitted as everywhere, and it loads no weights.
+Modules of the person's own are imported only where they are trusted: without that there is no spec to try.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kspec.convert.code.program import Program
+from kspec.convert.ordering import ordered_calls
+from kspec.convert.sameness import difference
+from kspec.model.archive import load_shapes
+from kspec.model.backend import load_keras
+from kspec.model.private import abstract_variables, call_arguments, graph_of, made_by, structure_of_outputs
+
+LOADED, FLAT = "__loaded__", "__flat__"
+
+
+def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequence[str] = ()) -> str:
+    """Where the code's model is not `built`, the spec's; an empty text where it is.
+
+    The code is that of a file in `folder`. `classes` are its own layers, whose calls are looked into.
+    """
+    keras = load_keras()
+    before = keras.config.dtype_policy()
+    try:
+        with abstract_variables():
+            namespace = run(text, folder, program.shared, classes)
+            made = namespace["build_model"]()
+            one, other = ends(built, program, built), ends(made, program, built)
+            return difference(one, other)
+    except Exception as error:  # whatever the code does, it is not the model then
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def run(text: str, folder: Path, shared: frozenset[str], classes: Sequence[str] = ()) -> dict[str, Any]:
+    """The code's names, after its text has run; calls of the models `shared` and of `classes` are looked into."""
+    tree = ast.fix_missing_locations(_Tame(shared).visit(ast.parse(text)))
+    file = str(folder / "generated.py")
+    namespace: dict[str, Any] = {"__name__": "generated", "__file__": file, LOADED: _loaded, FLAT: _flat}
+    exec(compile(tree, "generated.py", "exec"), namespace)
+    for name in classes:
+        namespace[name].__call__ = lambda self, *args, **more: self.call(*args, **more)
+    return namespace
+
+
+def ends(model: Any, program: Program, built: Any) -> Any:
+    """The model with its outputs in one list, in the spec's order."""
+    keras = load_keras()
+    outputs = model.output if hasattr(model, "output") else model.outputs
+    if isinstance(outputs, Mapping):
+        names = list(built.output) if isinstance(built.output, Mapping) else [name for name, _ in program.outputs]
+        outputs = [outputs[name] for name in names]
+    return keras.Model(model.inputs, outputs)
+
+
+def _flat(model: Any, tensors: Any) -> Any:
+    """What a model gives, by calls of its layers and not of itself."""
+    keras = load_keras()
+    known: dict[tuple[int, int, int], Any] = {}
+    for given, tensor in zip(model.inputs, keras.tree.flatten(tensors), strict=True):
+        known[_key(given)] = tensor
+
+    def there(value: Any) -> Any:
+        return known[_key(value)] if hasattr(value, "_keras_history") else value
+
+    for each in ordered_calls(model):
+        given, named = keras.tree.map_structure(there, call_arguments(each.operation, each.place))
+        made = each.operation(*given, **named)
+        for index, tensor in enumerate(keras.tree.flatten(made)):
+            known[id(each.operation), each.place, index] = tensor
+    return keras.tree.map_structure(there, structure_of_outputs(graph_of(model)))
+
+
+def _key(tensor: Any) -> tuple[int, int, int]:
+    operation, place, output = made_by(tensor)
+    return id(operation), place, output
+
+
+def _loaded(path: Any, **more: Any) -> Any:
+    return load_shapes(Path(path))
+
+
+class _Tame(ast.NodeTransformer):
+    """Code that reads no file, and in whose shared models the layers are called one by one."""
+
+    def __init__(self, shared: frozenset[str]) -> None:
+        self.shared = shared
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        name = ast.unparse(node.func)
+        if name == "keras.saving.load_model":
+            return ast.Call(ast.Name(LOADED, ast.Load()), node.args, node.keywords)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "load_weights":
+            return ast.Constant(None)
+        if isinstance(node.func, ast.Name) and name in self.shared:
+            return ast.Call(ast.Name(FLAT, ast.Load()), [node.func, *node.args], node.keywords)
+        return node

@@ -1,0 +1,228 @@
+"""A graph -> Program: call after call, whatever the spec's text was. What the structure cannot say is written so."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments, quoted
+from kspec.convert.code.facts import Facts, gives_several, is_function
+from kspec.convert.code.given import function_call, layer_arguments, tensor, word
+from kspec.convert.code.names import Words
+from kspec.convert.code.outputs import outputs_of, own_class
+from kspec.convert.code.program import (
+    Apply,
+    Function,
+    Given,
+    Kept,
+    Make,
+    Model,
+    New,
+    Op,
+    Program,
+    Saved,
+    Statement,
+    Unsaid,
+)
+from kspec.convert.code.values import Writer, plain
+from kspec.model.heads import float32_heads
+from kspec.spec.compiled import Compiled
+from kspec.spec.graph import Graph, Input, Layer, Node, Ref, refs
+from kspec.spec.graph import Saved as SavedModel
+from kspec.spec.walk import snake_case
+
+
+def unrolled(compiled: Compiled, facts: Facts) -> Program:
+    """The program of a spec's graph. Raises Unsaid."""
+    spec, graph = compiled.spec, compiled.graph
+    modules: dict[str, set[str]] = {}
+    writer, outer, functions = Writer(modules), Words(), list[Function]()
+    form, pairs = outputs_of(graph)
+    named = frozenset(name for name, _ in pairs) if form == "list" else frozenset[str]()
+    heads = float32_heads(graph) if facts.short else frozenset[str]()
+    level = Level(writer, Words(outer), outer, functions, facts.tensors, named)
+    inputs = [level.input(given) for given in graph.inputs]
+    level.calls(graph, heads)
+    outputs = []
+    for name, ref in pairs:
+        text = level.text(ref)
+        outputs.append((name, f'ops.cast({text}, "float32")' if ref in facts.cast else text))
+    policy = None if spec.dtype_policy is None else writer.value(spec.dtype_policy)
+    own = own_class(spec.class_, modules)
+    weights = spec.weights or ""
+    body = level.body
+    return Program(
+        spec.name,
+        [],
+        inputs,
+        body,
+        outputs,
+        form,
+        functions,
+        policy,
+        facts.short,
+        spec.seed,
+        weights,
+        own,
+        modules=modules,
+    )
+
+
+class Level:
+    """The calls of one graph; models inside have functions of their own."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        words: Words,
+        outer: Words,
+        functions: list[Function],
+        tensors: Mapping[str, Any],
+        named: frozenset[str],
+    ) -> None:
+        self.writer, self.words, self.outer, self.functions = writer, words, outer, functions
+        self.tensors, self.named = tensors, named
+        self.variables: dict[str, str] = {}
+        """The variable of each step's result, or of each input."""
+        self.unpacked: dict[Ref, str] = {}
+        self.makers: dict[str, str] = {}
+        self.body: list[Statement] = []
+
+    def input(self, given: Input) -> Given:
+        """An input of the model."""
+        found: dict[str, Expr] = {}
+        for key, value in given.arguments.items():
+            made = self.writer.value(value)
+            found[key] = Items(made.items, True) if isinstance(made, Items) else made
+        variable = self.variables[given.name] = self.words.fresh(given.name)
+        return Given(given.name, variable, arguments({**found, "name": plain(given.name)}.items()))
+
+    def calls(self, graph: Graph, heads: frozenset[str]) -> None:
+        """Write every call."""
+        uses = Counter(node.layer for node in graph.nodes)
+        asked: Counter[str] = Counter(ref.name for node in graph.nodes for ref in refs(node))
+        asked.update(ref.name for ref in graph.output_refs())
+        for place, node in enumerate(graph.nodes):
+            following = graph.nodes[place + 1] if place + 1 < len(graph.nodes) else None
+            passing = following is not None and asked[node.name] == 1 and refs(following) == [Ref(node.name)]
+            self._call(node, graph.layers[node.layer], uses[node.layer] > 1, passing, heads)
+
+    def text(self, value: Any) -> Any:
+        """A tensor's expression; what is no tensor stays as it is."""
+        if isinstance(value, list):
+            return [self.text(item) for item in value]
+        if not isinstance(value, Ref):
+            return value
+        if value in self.unpacked:
+            return self.unpacked[value]
+        variable = self.variables[value.name]
+        if value.output is None:
+            return variable
+        given = self.tensors.get(value.name)
+        if isinstance(value.output, str):
+            raise Unsaid(f"`{value}` is an output of a saved model")
+        if given is None and value.output > 0:
+            return f"{variable}[{value.output}]"
+        return f"{variable}[{value.output}]" if gives_several(given) else variable
+
+    def _call(self, node: Node, layer: Layer, several: bool, passing: bool, heads: frozenset[str]) -> None:
+        operation = layer.operation
+        positional = tuple(self.text(item) for item in node.positional)
+        named = {key: self.text(item) for key, item in node.named.items()}
+        constants = {key: self.writer.value(item) for key, item in node.call.items()}
+        what: Any
+        given: tuple[Argument, ...] = ()
+        if is_function(operation):
+            assert not isinstance(operation, (Graph, SavedModel))
+            made = self.writer.object(operation)
+            what = Op(function_call(operation, made, positional, named, constants))
+        elif isinstance(operation, (Graph, SavedModel)):
+            what = Kept(self._model(layer, operation, positional, layer.name in heads))
+            if named:
+                raise Unsaid(f"`{node.name}` is given its tensors by name")
+            tensors = positional[0] if len(positional) == 1 else list(positional)
+            given = (Argument("", tensor(tensors)), *(Argument(word(key), item) for key, item in constants.items()))
+        else:
+            given = layer_arguments(operation, positional, named, constants)
+            what = self._layer(layer, several, layer.name in heads)
+        self._result(node, what, given, passing)
+
+    def _result(self, node: Node, what: Any, given: tuple[Argument, ...], passing: bool) -> None:
+        made: Any = self.tensors.get(node.name)
+        if node.names and gives_several(made) and len(made) == len(node.names):
+            targets = tuple(self.words.fresh(name) for name in node.names)
+            self.unpacked.update({Ref(node.name, index): each for index, each in enumerate(targets)})
+        else:
+            variable = "x" if passing else self.words.fresh(node.name)
+            self.variables[node.name] = variable
+            targets = (variable,)
+        self.body.append(Apply(targets, what, given, node.name, node.route))
+
+    def _layer(self, layer: Layer, several: bool, is_head: bool) -> New | Kept:
+        """A layer: made where it is called, or kept where it is called again."""
+        if layer.name in self.makers:
+            return Kept(self.makers[layer.name])
+        policy = self.writer.value(layer.dtype) if layer.dtype is not None else Text('"float32"') if is_head else None
+        assert not isinstance(layer.operation, (Graph, SavedModel))
+        made = self.writer.object(layer.operation, policy=policy)
+        extra = [] if layer.trainable is not False else [Argument("trainable", Text("False"))]
+        if layer.name in self.named or not _is_automatic(layer):
+            extra.append(Argument("name", Text(quoted(layer.name))))
+        if layer.weights is not None:
+            raise Unsaid(f"`{layer.name}` loads weights")
+        new = New(
+            made._replace(arguments=(*made.arguments, *extra)), snake_case(layer.operation.name.rpartition(".")[2])
+        )
+        if not several:
+            return new
+        variable = self.makers[layer.name] = self.words.fresh(f"{layer.name}_layer")
+        self.body.append(Make(variable, new, layer.name, layer.route))
+        return Kept(variable)
+
+    def _model(self, layer: Layer, operation: Graph | SavedModel, tensors: tuple[Any, ...], is_head: bool) -> str:
+        """A model inside: from a file, or by a function."""
+        if layer.name in self.makers:
+            return self.makers[layer.name]
+        variable = self.makers[layer.name] = self.words.fresh(f"{layer.name}_model")
+        load, frozen = layer.weights or "", layer.trainable
+        if isinstance(operation, SavedModel):
+            path, cut = operation.path, operation.output or ""
+            self.body.append(Saved(variable, path, cut, frozen, layer.name, layer.route, load, layer.name))
+            return variable
+        function = self._function(layer, operation, is_head)
+        like = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors
+        made = Model(function, () if function.given else tuple(like), ())
+        self.body.append(Make(variable, made, layer.name, layer.route, frozen, load))
+        return variable
+
+    def _function(self, layer: Layer, graph: Graph, is_head: bool) -> Function:
+        words = Words(self.outer)
+        level = Level(self.writer, words, self.outer, self.functions, {}, frozenset())
+        given: list[Given] = []
+        names: list[str] = []
+        for each in graph.inputs:
+            if each.arguments:
+                given.append(level.input(each))
+            else:
+                names.append(words.fresh("inputs" if each.name == "input" else each.name))
+                level.variables[each.name] = names[-1]
+        if given and names:
+            raise Unsaid(f"`{layer.name}` has inputs of two kinds")
+        level.calls(graph, float32_heads(graph) if is_head else frozenset())
+        name = self.outer.fresh(f"make_{layer.name}")
+        outputs = tuple(str(level.text(ref)) for ref in graph.output_refs())
+        function = Function(name, "model", layer.name, tuple(names), body=level.body, results=outputs, title=layer.name)
+        function.given = given
+        if isinstance(graph.outputs, dict):
+            function.names = tuple(graph.outputs)
+        self.functions.append(function)
+        return function
+
+
+def _is_automatic(layer: Layer) -> bool:
+    """Whether a layer's name is one that it has by itself, or one within a block."""
+    operation = layer.operation
+    base = snake_case(getattr(operation, "name", None) or "")
+    return "." in layer.name or re.fullmatch(rf"{re.escape(base)}(_[0-9]+)?", layer.name) is not None

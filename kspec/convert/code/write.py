@@ -1,0 +1,79 @@
+"""A spec -> the text of a module in a style, tried before it is given out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from kspec.convert.code.facts import Facts, facts
+from kspec.convert.code.functional import functional
+from kspec.convert.code.module import module
+from kspec.convert.code.paths import Paths
+from kspec.convert.code.program import Program, Unsaid
+from kspec.convert.code.sequential import sequential
+from kspec.convert.code.trial import tried
+from kspec.convert.code.unroll import unrolled
+from kspec.convert.code.whole import structured
+from kspec.diagnostics import Problem, UsageError
+from kspec.model.build import Abstract
+from kspec.model.policies import is_short
+from kspec.spec.compiled import Compiled
+
+Style = Literal["functional", "sequential", "subclass"]
+CODE = "code-style"
+STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {"functional": functional, "sequential": sequential}
+
+
+class Code(NamedTuple):
+    """A module's text, and what a person should know of it."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def write(compiled: Compiled, built: Abstract, folder: Path, style: Style) -> Code:
+    """The module of a spec whose model, with nothing allocated, is `built`; it will lie in `folder`.
+
+    The spec's structure is written where the code then makes that model; else its graph, call by call.
+    Raises UsageError where neither can be said in this style.
+    """
+    policy = compiled.spec.dtype_policy
+    known = facts(compiled.expanded, compiled.graph, built.tensors, policy is not None and is_short(policy))
+    reasons: list[str] = []
+    for program_of in (structured, unrolled):
+        found = _written(program_of, compiled, known, built, folder, STYLES[style], reasons)
+        if found is not None:
+            notes = (f"every step is written out: {reasons[0]}",) if reasons else ()
+            return Code(found, notes)
+    raise UsageError(Problem(CODE, f"this spec cannot be written as code: {reasons[-1]}"))
+
+
+def _written(
+    program_of: Callable[[Compiled, Facts], Program],
+    compiled: Compiled,
+    known: Facts,
+    built: Abstract,
+    folder: Path,
+    style: Callable[[Program, Paths], list[list[str]]],
+    reasons: list[str],
+) -> str | None:
+    """The code of one way to read a spec; None, with the reason noted, where it is not the spec's model."""
+    try:
+        program = program_of(compiled, known)
+        if program.weights and program.shared:
+            raise Unsaid("the weights are those of a model without models in it")
+        paths = Paths(folder)
+        text = module(style(program, paths), program.modules, _note(compiled))
+    except Unsaid as error:
+        reasons.append(str(error))
+        return None
+    wrong = tried(text, program, built.model, folder)
+    if wrong:
+        reasons.append(wrong)
+    return None if wrong else text
+
+
+def _note(compiled: Compiled) -> str:
+    name = compiled.spec.name or "A model"
+    return "".join(char for char in name if char.isprintable() and char not in '\\"') + ", in Keras."
