@@ -8,6 +8,7 @@ from typing import Any
 from kspec.convert.code.expr import Expr, Items, arguments
 from kspec.convert.code.facts import Facts
 from kspec.convert.code.frames import Bound, Frame
+from kspec.convert.code.inlined import inlined
 from kspec.convert.code.names import Words
 from kspec.convert.code.outputs import outputs_of, own_class
 from kspec.convert.code.program import Given, Parameter, Program, Unsaid
@@ -20,7 +21,7 @@ from kspec.spec.variables import needed_by
 
 def structured(compiled: Compiled, facts: Facts) -> Program:
     """The program of a spec's structure. Raises Unsaid."""
-    return _Whole(compiled, facts).program()
+    return _Whole(inlined(compiled), facts).program()
 
 
 class _Whole:
