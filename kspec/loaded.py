@@ -235,6 +235,7 @@ class Loaded:
         from kspec.drawing.curve import draw_curve
         from kspec.feeding import data_parts
         from kspec.model.compilations import prepare_compiling
+        from kspec.model.save import check_told
         from kspec.training.adapt import check_wrapped
         from kspec.training.resuming import begun
         from kspec.training.run import check_free
@@ -259,6 +260,7 @@ class Loaded:
             progress.waiting("building the model")
         prepare_compiling(keep)
         model = loaded.build(max_memory=max_memory)
+        check_told(model)
         with loaded.located():
             prepared = prepare(model, spec.fit, parts, allow_nan=allow_nan)
             told = progress.message if progress is not None else lambda text: None
@@ -286,11 +288,19 @@ class Loaded:
             return prepare(self.build(), self.compiled.spec.fit or Fit(), data_parts(loaded.compiled, data)).train
 
     def check_trained(self) -> None:
-        """The spec says how its model is trained. Raises SpecError."""
+        """The spec says how its model is trained, and nothing in it is quantized that would have to learn.
+
+        Raises SpecError.
+        """
+        from kspec.spec.adapting import untrained
+
         if self.compiled.spec.compile is None:
             help = "add `compile: {optimizer: adam, loss: …}`"
             problem = Problem("compile-missing", "training needs `compile`", (), help)
             raise SpecError(self.compiled.source.locate(problem))
+        with self.located():
+            if problems := list(untrained(self.compiled.graph)):
+                raise SpecError(problems)
 
     # ----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from kspec import catalog
 from kspec.diagnostics import Problem, Route, SpecError, listing, suggestion
 from kspec.model import errors
+from kspec.model.adapting import adapt, asked, load_and_adapt
 from kspec.model.archive import load_saved
 from kspec.model.backend import deeply, load_keras
 from kspec.model.calls import call_function, call_layer
@@ -43,6 +44,9 @@ def abstract(graph: Graph, spec: Spec) -> Abstract:
         with abstract_variables(), remembered(), _policy(spec):
             walk, tensors = Walk(with_weights=False), dict[str, Any]()
             model = _model(graph, spec, walk, tensors)
+            if model is not None and asked(graph):
+                walk.problems += adapt(model, graph, with_weights=False)
+                model = None if walk.problems else model
             return Abstract(model, tensors, (*faults(spec.dtype_policy), *walk.problems))
 
     return deeply(work, _calls(graph))
@@ -66,7 +70,10 @@ def build(graph: Graph, spec: Spec) -> Any:
                 model = _model(graph, spec, walk, {})
             if walk.problems:
                 raise SpecError(walk.problems)
-            load_all(model, graph, spec.weights)
+            if not asked(graph):
+                load_all(model, graph, spec.weights)
+            elif problems := load_and_adapt(model, graph, spec.weights):
+                raise SpecError(problems)
         return model
 
     return deeply(work, _calls(graph))

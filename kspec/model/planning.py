@@ -98,7 +98,8 @@ def _place(ref: Ref, made: Any) -> int:
 def _arguments(layer: Layer, node: Node) -> str:
     operation = layer.operation
     own = operation.args if isinstance(operation, Object) else id(operation)
-    return repr((own, layer.trainable, layer.dtype, node.call))
+    more = tuple(each and each._replace(route=()) for each in (layer.lora, layer.quantize))
+    return repr((own, layer.trainable, layer.dtype, node.call, more))
 
 
 class _Places:

@@ -10,7 +10,9 @@ from typing import Any
 
 from kspec.diagnostics import Problem, UsageError
 from kspec.files import atomic_path
-from kspec.model.private import weights_opened
+from kspec.model.archive import serialized
+from kspec.model.backend import load_keras
+from kspec.model.private import layers_in, weights_opened
 from kspec.model.quiet import without_keras_warnings
 from kspec.model.tensorfile import write
 from kspec.model.variables import by_path, check_plain
@@ -33,11 +35,27 @@ def save(model: Any, path: Path) -> None:
         check_plain(model)
         write(path, by_path(model))
         return
+    if path.suffix == ".keras":
+        check_told(model)
     with atomic_path(path, least=_bytes(model)) as temporary, without_keras_warnings(), _failing_late():
         if path.name.endswith(".weights.h5"):
             model.save_weights(temporary)
         else:
             model.save(temporary)
+
+
+def check_told(model: Any) -> None:
+    """Raise UsageError where a layer makes others of its own, and these are quantized: Keras writes nothing of that
+    into a `.keras` file, and cannot load it again."""
+    for layer in layers_in(model):
+        inside = [each for each in layers_in(layer)[1:] if getattr(each, "quantization_mode", None)]
+        if not inside or isinstance(layer, load_keras().Model):
+            continue
+        told = {item["config"].get("name") for item in serialized(load_keras().saving.serialize_keras_object(layer))}
+        if any(each.name not in told for each in inside):
+            message = f"`{layer.name}` is quantized inside, which no `.keras` file tells: Keras could not load it"
+            help = "write `quantize: false` beside it, or save weights alone, as `.safetensors`"
+            raise UsageError(Problem("not-supported", message, help=help))
 
 
 def _bytes(model: Any) -> int:

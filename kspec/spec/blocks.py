@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kspec.diagnostics import Route, listing, nearest, suggestion
+from kspec.spec import adapting
 from kspec.spec.expressions import UNREAD, WRONG
 from kspec.spec.graph import Ref, indexed
 from kspec.spec.stepform import WORDS, refuse
@@ -51,6 +52,8 @@ def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
     inner = context._replace(
         trainable=words.get("trainable", context.trainable),
         dtype=words.get("dtype", context.dtype),
+        lora=words.get("lora", context.lora),
+        quantize=words.get("quantize", context.quantize),
         uses=(*context.uses, here.route),
     )
     if context.shares is not None:
@@ -103,13 +106,15 @@ def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here
     scope = Scope("", used.variables, dict.fromkeys(names, ("blocks", block, "inputs")))
     # `trainable` freezes the nested model itself; a policy is its layers'
     policy = words.get("dtype", context.dtype)
-    below = Context(scope, (*context.uses, here.route), None, policy, None, (*context.blocks, block))
+    more = (words.get("lora", context.lora), words.get("quantize", context.quantize))
+    below = Context(scope, (*context.uses, here.route), None, policy, None, (*context.blocks, block), *more)
     last = _steps(block, {key: Ref(key) for key in names}, below, inner)
     outputs = _outputs(block, last, scope, inner)
     operation: Any = Nested(block, names, tuple(inner.steps), inner.aliases, outputs)
     if context.shares is not None:
         operation = Shared(context.shares + name[len(context.scope.prefix) :])
     trainable, weights = words.get("trainable", context.trainable), words.get("weights")
+    adapting.check_frozen(below.lora, trainable, context, walk)
     call, prefix = words.get("call", {}), context.scope.prefix
     walk.steps.append(Step(name, operation, wires, call, trainable, None, weights, here.route, context.uses, prefix))
     if isinstance(outputs, (dict, list)):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kspec import catalog
+from kspec.spec import adapting
 from kspec.spec.datasection import PARTS
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
 from kspec.spec.objects import Object
@@ -104,6 +105,9 @@ class _Writer:
                     step[word] = plain(value)
             if layer.weights is not None:
                 step["weights"] = self.path(layer.weights)
+            for word in adapting.READERS:
+                if (value := getattr(layer, word)) is not None:
+                    step[word] = adapting.written(value)
         return step
 
     def block_name(self, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kspec import catalog
 from kspec.diagnostics import Route, listing
-from kspec.spec import advice, blocks, forms, stepform
+from kspec.spec import adapting, advice, blocks, forms, stepform
 from kspec.spec.expressions import UNREAD
 from kspec.spec.graph import Ref
 from kspec.spec.objects import Checker, Known, Object
@@ -51,8 +51,9 @@ def expand(
     last: Any = UNKNOWN
     unused: list[Nested] = []
     complete = True
+    around = {word: adapting.of_spec(word, getattr(spec, word), checker) for word in adapting.READERS}
     try:
-        last = walk.chain(spec.layers, ("layers",), only, Context(scope))
+        last = walk.chain(spec.layers, ("layers",), only, Context(scope, **around))
         for block in spec.blocks:
             if block in own and block in walk.blocks and block not in walk.tally.used:
                 unused += blocks.look(block, walk)
@@ -166,7 +167,7 @@ class _Expansion(Walk):
             return UNKNOWN
         wires = self.wires(words, here)
         made = forms.shared(operation if operation is not None and here.sure else UNKNOWN, name, context)
-        self.steps.append(forms.step(name, made, wires, words, here, outputs))
+        self.steps.append(forms.step(name, made, wires, words, here, outputs, self))
         return tensors(name, outputs)
 
     def _is_unknown(self, key: str) -> bool:
@@ -198,7 +199,9 @@ class _Expansion(Walk):
         """Keras's own `name`, `dtype` and `trainable` inside the operation, moved beside it."""
         if operation.kind == "ops":
             message, help = f"`{{word}}` means nothing beside {operation.name}", "a function has no weights of its own"
-            return stepform.refuse(words, ("trainable", "dtype", "weights"), here, self, message, help)
+            return stepform.refuse(
+                words, ("trainable", "dtype", "weights", "lora", "quantize"), here, self, message, help
+            )
         for word in ("name", "dtype", "trainable"):
             if word not in operation.args:
                 continue
@@ -211,7 +214,24 @@ class _Expansion(Walk):
                 if word == "dtype" and isinstance(value, str):
                     value = dtype(value, route, self.checker)
                 words = {**words, word: value}
-        return words
+        return self._own_lora(operation, words, here)
+
+    def _own_lora(self, operation: Object, words: Mapping[str, Any], here: Here) -> Mapping[str, Any]:
+        """Keras's `lora_rank` and `lora_alpha`, likewise: what a layer makes of them itself forgets the second, and
+        learns nothing more once weights were loaded."""
+        if operation.args.get("lora_rank") is None or catalog.find("layers", operation.name) is None:
+            return words
+        alpha = {"lora_alpha": operation.args["lora_alpha"]} if operation.args.get("lora_alpha") is not None else {}
+        given: dict[str, Any] = {"lora": {"rank": operation.args.pop("lora_rank"), **alpha}}
+        operation.args.pop("lora_alpha", None)
+        if "lora" in words:
+            message = f"`lora` stands both inside {operation.name} and beside it"
+            self.wrong("misplaced-word", message, (*here.route, "lora_rank"), here.context, "keep one", "key")
+            return words
+        adapting.of_step(given, here.route[:-1], self, here.context)
+        if (found := given.get("lora")) is not None:
+            given["lora"] = found._replace(route=(*here.route, "lora_rank"))
+        return {**words, **given}
 
     def _unknown(self, key: str, here: Here) -> None:
         """An operation that is nothing: the nearest one, or how it is written."""

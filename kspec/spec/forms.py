@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kspec.diagnostics import Route, suggestion
+from kspec.spec import adapting
 from kspec.spec.blocks import call_again
 from kspec.spec.expressions import OTHERS, WRONG
 from kspec.spec.graph import Saved
@@ -26,7 +27,8 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
         walk.wrong("wrong-type", f"`reuse` is the name of a step, not {shown(target)}", here.route, here.context)
         return None
     message = f"`{{word}}` belongs to the layer, which `{target}` makes"
-    words = refuse(words, ("trainable", "dtype", "weights"), here, walk, message, f"write it at `{target}`")
+    own = ("trainable", "dtype", "weights", "lora", "quantize")
+    words = refuse(words, own, here, walk, message, f"write it at `{target}`")
     scope = here.context.scope
     full = scope.prefix + target
     if not _is_made(target, here, walk):
@@ -41,7 +43,7 @@ def reuse(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     if full in scope.uses:
         return call_again(scope.uses[full], name, wires, here, walk)
     outputs = walk.outputs(words, name, here)
-    walk.steps.append(step(name, Shared(full), wires, words, here, outputs))
+    walk.steps.append(step(name, Shared(full), wires, words, here, outputs, walk))
     return tensors(name, outputs)
 
 
@@ -206,11 +208,13 @@ def model(value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     name = walk.name(words, base, here)
     operation = shared(Saved(path, output), name, here.context)
     outputs = walk.outputs(words, name, here)
-    walk.steps.append(step(name, operation, walk.wires(words, here), words, here, outputs))
+    walk.steps.append(step(name, operation, walk.wires(words, here), words, here, outputs, walk))
     return tensors(name, outputs)
 
 
-def step(name: str, operation: Any, wires: Any, words: Mapping[str, Any], here: Here, outputs: tuple[str, ...]) -> Step:
+def step(
+    name: str, operation: Any, wires: Any, words: Mapping[str, Any], here: Here, outputs: tuple[str, ...], walk: Walk
+) -> Step:
     """A step at its place in the spec, with its words, else those of the chain around."""
     context = here.context
     return Step(
@@ -225,6 +229,7 @@ def step(name: str, operation: Any, wires: Any, words: Mapping[str, Any], here: 
         context.uses,
         context.scope.prefix,
         outputs,
+        *adapting.settled(operation, words, here, walk),
     )
 
 
@@ -236,10 +241,11 @@ def shared(operation: Any, name: str, context: Context) -> Any:
 
 
 def inherit(words: Mapping[str, Any], context: Context) -> Context:
-    """`trainable` and `dtype` of a form or block hold for everything in it."""
-    return context._replace(
-        trainable=words.get("trainable", context.trainable), dtype=words.get("dtype", context.dtype)
-    )
+    """`trainable`, `dtype`, `lora` and `quantize` of a form or block hold for everything in it."""
+    return context._replace(**{word: words[word] for word in INHERITED if word in words})
+
+
+INHERITED = ("trainable", "dtype", "lora", "quantize")
 
 
 def _named(words: Mapping[str, Any], value: Any, here: Here, walk: Walk) -> Any:

@@ -42,6 +42,21 @@ class Input(NamedTuple):
     route: Route
 
 
+class Lora(NamedTuple):
+    """Keras's `enable_lora`; `route` is where the spec says so."""
+
+    rank: int
+    lora_alpha: float | None
+    route: Route
+
+
+class Quantize(NamedTuple):
+    """Keras's `quantize`; `route` is where the spec says so."""
+
+    mode: str
+    route: Route
+
+
 class Layer(NamedTuple):
     """What a node calls; made once, however often it is called. `operation` is an Object, a saved model or a Graph."""
 
@@ -52,6 +67,8 @@ class Layer(NamedTuple):
     weights: str | None
     route: Route
     uses: tuple[Route, ...]
+    lora: Lora | None = None
+    quantize: Quantize | None = None
 
 
 class Node(NamedTuple):

@@ -149,9 +149,8 @@ class _Linker(Names):
                 if inner is None:
                     continue
                 if step.name not in doubled:
-                    layers[step.name] = Layer(
-                        step.name, inner, step.trainable, step.dtype, step.weights, step.route, step.uses
-                    )
+                    own = (step.trainable, step.dtype, step.weights, step.route, step.uses, step.lora, step.quantize)
+                    layers[step.name] = Layer(step.name, inner, *own)
             self.layer_of[step.name] = owner.name
             node = self._node(step, owner)
             if node is not None and step.name not in doubled:

@@ -16,7 +16,20 @@ from kspec.spec.datasection import PARTS
 from kspec.spec.places import Source
 
 _ORDER = (
-    *("kspec", "name", "seed", "dtype_policy", "class", "custom", "weights", "vars", "inputs", "blocks"),
+    *(
+        "kspec",
+        "name",
+        "seed",
+        "dtype_policy",
+        "lora",
+        "quantize",
+        "class",
+        "custom",
+        "weights",
+        "vars",
+        "inputs",
+        "blocks",
+    ),
     *("compile", "fit", "data", "expect"),
 )
 """The sections in the order in which people read."""

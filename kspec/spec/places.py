@@ -69,7 +69,21 @@ class SourceFile(NamedTuple):
 
 
 SECTIONS = (
-    *("kspec", "name", "seed", "dtype_policy", "vars", "inputs", "blocks", "layers", "outputs", "compile", "fit"),
+    *(
+        "kspec",
+        "name",
+        "seed",
+        "dtype_policy",
+        "lora",
+        "quantize",
+        "vars",
+        "inputs",
+        "blocks",
+        "layers",
+        "outputs",
+        "compile",
+        "fit",
+    ),
     *("data", "expect", "weights", "class", "custom", "extends", "import"),
 )
 """The words of a spec's top level."""

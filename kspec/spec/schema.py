@@ -204,6 +204,8 @@ class Spec(_Section):
     name: str | None = None
     seed: Seed | None = None
     dtype_policy: Any = None
+    lora: Any = None
+    quantize: Any = None
     vars: dict[str, Any] = {}
     inputs: dict[str, Annotated[Input, BeforeValidator(_shape_only)]] = {}
     blocks: dict[str, Any] = {}

@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 from kspec import catalog
 from kspec.diagnostics import Route, listing, nearest, suggestion
+from kspec.spec import adapting
 from kspec.spec.sections import dtype
 from kspec.spec.steps import UNKNOWN
 from kspec.spec.values import shown
 from kspec.spec.walk import Context, Here, Walk
 
-WORDS = frozenset({"name", "from", "call", "when", "trainable", "dtype", "weights"})
+WORDS = frozenset({"name", "from", "call", "when", "trainable", "dtype", "weights", "lora", "quantize"})
 """kspec's words beside every operation."""
 
-_MEANT = frozenset({"name", "from", "when"})
+_MEANT = frozenset({"name", "from", "when", "lora", "quantize"})
 BESIDE: dict[str, frozenset[str]] = {
     "reuse": WORDS,
     "repeat": _MEANT | {"trainable", "dtype", "layers"},
@@ -231,6 +232,7 @@ def words(given: dict[str, Any], route: Route, walk: Walk, context: Context) -> 
             result[word] = UNKNOWN
     if result.get("dtype", UNKNOWN) is not UNKNOWN:
         result["dtype"] = dtype(result["dtype"], (*route, "dtype"), walk.checker)
+    adapting.of_step(result, route, walk, context)
     if result.get("name") is UNKNOWN:
         walk.tally.named = False
     return {word: value for word, value in result.items() if value is not UNKNOWN or word == "from"}

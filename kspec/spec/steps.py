@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
-from kspec.spec.graph import Graph, Saved
+from kspec.spec.graph import Graph, Lora, Quantize, Saved
 from kspec.spec.objects import Object
 
 
@@ -45,6 +45,8 @@ class Step(NamedTuple):
     scope: str
     names: tuple[str, ...] = ()
     """The complete names that a list in `name` gives to outputs."""
+    lora: Lora | None = None
+    quantize: Quantize | None = None
 
 
 class Expanded(NamedTuple):

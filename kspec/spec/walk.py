@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import Note, Problem, Route
 from kspec.spec.expressions import ExpressionError, substitute
-from kspec.spec.graph import Ref
+from kspec.spec.graph import Lora, Quantize, Ref
 from kspec.spec.objects import Checker
 from kspec.spec.schema import NAME, RESERVED
 from kspec.spec.steps import UNKNOWN, Step, Unknown
@@ -55,6 +55,8 @@ class Context(NamedTuple):
     """The prefix of the block use whose layers are called again."""
     blocks: tuple[str, ...] = ()
     """The blocks around, outermost first."""
+    lora: Lora | None = None
+    quantize: Quantize | None = None
 
 
 class Here(NamedTuple):

@@ -83,7 +83,7 @@ def test_completion_of_steps(session: Session) -> None:
     inside = session.complete("inner.yaml", f"{HEAD}  - residual:\n    - De|")
     assert {"Dense", "Flatten"} <= set(inside)
     beside = session.complete("beside.yaml", f"{HEAD}  - Dense: 3\n    |")
-    assert set(beside) == {"name", "from", "call", "when", "trainable", "dtype", "weights"}
+    assert set(beside) == {"name", "from", "call", "when", "trainable", "dtype", "weights", "lora", "quantize"}
 
 
 def test_completion_of_arguments(session: Session) -> None:

@@ -14,6 +14,7 @@ from kspec.editor.lsp.document import Document
 from kspec.editor.lsp.known import Known
 from kspec.editor.lsp.names import value_in
 from kspec.editor.lsp.slots import BLOCK_KEYS, FORMS, SECTIONS, Grammar, Slot, lone
+from kspec.spec.adapting import MODES
 from kspec.spec.places import SECTIONS as TOP
 from kspec.spec.stepform import BESIDE, WORDS
 
@@ -146,6 +147,8 @@ class Offers:
             yield from self.references(role)
         elif role == "flag" or (role == "value" and slot.parameter is not None and slot.parameter.type == "bool"):
             yield from (Item(name, "choice") for name in ("true", "false"))
+        elif role == "quantize":
+            yield from (Item(name, "choice") for name in (*MODES, "false"))
         elif role == "object":
             yield from self.objects(slot.kind, key=self.at.alone and self.at.flow)
         elif role == "by-output" and slot.kind:

@@ -49,6 +49,7 @@ _TOP = {
     "extends": Slot("file"),
     "import": Slot("file"),
     "dtype_policy": Slot("object", "dtype_policies"),
+    "quantize": Slot("quantize"),
     **{name: Slot("section", name=name) for name in ("compile", "fit", "data", "expect")},
 }
 _FIELDS = {
@@ -75,6 +76,7 @@ _WORDS = {
     "trainable": Slot("flag"),
     "dtype": Slot("object", "dtype_policies"),
     "weights": Slot("file"),
+    "quantize": Slot("quantize"),
     "output": Slot("free"),
     "layers": Slot("chain"),
     "merge": Slot("object", "layers"),

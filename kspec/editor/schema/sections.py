@@ -166,6 +166,8 @@ _OWN: dict[str, dict[str, Schema]] = {
     "spec": {
         "kspec": {"const": models.VERSION},
         "dtype_policy": reference("step.dtype"),
+        "lora": reference("step.lora"),
+        "quantize": reference("step.quantize"),
         "vars": {"type": _NULLABLE},
         "inputs": {"type": _NULLABLE, "additionalProperties": reference("input")},
         "blocks": {"type": _NULLABLE, "additionalProperties": reference("block")},

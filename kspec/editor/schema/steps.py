@@ -13,6 +13,7 @@ from kspec.editor.schema.definitions import Definitions, Schema, reference
 from kspec.editor.schema.documentation import FORMS, WORDS
 from kspec.editor.schema.objects import key, required, usable
 from kspec.editor.schema.sections import section
+from kspec.spec.adapting import MODES
 from kspec.spec.sections import POLICIES
 from kspec.spec.stepform import BESIDE
 from kspec.spec.stepform import WORDS as BESIDE_ALL
@@ -39,6 +40,8 @@ def define(definitions: Definitions) -> None:
         "trainable": {**plain.value(["bool"]), "errorMessage": "`trainable` is true or false"},
         "dtype": policy(),
         "weights": text,
+        "lora": lora(),
+        "quantize": quantize(),
         "layers": reference("steps"),
         "merge": {"type": ["string", "object"], "allOf": [reference("layers")]},
         "output": text,
@@ -53,6 +56,32 @@ def define(definitions: Definitions) -> None:
     definitions.add("steps", {"type": "array", "items": reference("step"), "errorMessage": "begin each step with `- `"})
     definitions.add("chain", {**plain.items(reference("step")), "else": reference("step")})
     definitions.add("block", section("block", _block()))
+
+
+def lora() -> Schema:
+    """A rank, or the arguments of Keras's `enable_lora`; false for none."""
+    rank = {"type": ["integer", "string"], "minimum": 1, "pattern": plain.DOLLAR}
+    alpha = {"type": ["number", "string", "null"], "exclusiveMinimum": 0, "pattern": plain.DOLLAR}
+    return {
+        "type": ["integer", "object", "string", "boolean", "null"],
+        "minimum": 1,
+        "pattern": plain.DOLLAR,
+        "not": {"const": True},
+        "properties": {"rank": rank, "lora_alpha": alpha},
+        "required": ["rank"],
+        "additionalProperties": False,
+        "errorMessage": "a rank, `8`, or `{rank: 8, lora_alpha: 16}`; `false` for none",
+    }
+
+
+def quantize() -> Schema:
+    """A mode of Keras's `quantize`; false for none."""
+    return {
+        "type": ["string", "boolean", "null"],
+        "pattern": plain.either(plain.exactly(MODES), plain.DOLLAR),
+        "not": {"const": True},
+        "errorMessage": "`int8`, `int4` or `float8`; `false` for none",
+    }
 
 
 def policy() -> Schema:

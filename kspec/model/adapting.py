@@ -1,0 +1,131 @@
+"""LoRA and quantization of a model's layers, by Keras's own `enable_lora` and `quantize`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kspec.diagnostics import Note, Problem, Route, SpecError
+from kspec.model import errors
+from kspec.model.private import layers_in, quantized_abstractly
+from kspec.model.weights import load_all
+from kspec.spec.graph import Graph, Layer, Lora, Quantize
+
+
+def adapt(model: Any, graph: Graph, *, with_weights: bool) -> list[Problem]:
+    """Quantize a model's layers, then give them LoRA, as its graph says: with values, or only in shapes and dtypes.
+
+    What cannot be done is told, each at its line.
+    """
+
+    def work(made: Any, layer: Layer) -> Iterator[Problem]:
+        if layer.quantize is not None:
+            yield from _quantized(made, layer, layer.quantize, with_weights)
+
+    return [*_each(model, graph, work), *_each(model, graph, _adapted)]
+
+
+def load_and_adapt(model: Any, graph: Graph, weights: str | None) -> list[Problem]:
+    """Load the weights, then quantize and give LoRA; but a file that was saved of the model when it had been quantized,
+    or with its LoRA apart, fits afterwards only.
+
+    Raises SpecError where a file does not fit.
+    """
+    try:
+        load_all(model, graph, weights)
+    except SpecError as before:
+        if problems := adapt(model, graph, with_weights=True):
+            return problems
+        try:
+            load_all(model, graph, weights)
+        except SpecError:
+            raise before from None
+        return []
+    return adapt(model, graph, with_weights=True)
+
+
+def asked(graph: Graph) -> bool:
+    """Whether a graph says anything of the kind."""
+    return any(
+        layer.lora is not None
+        or layer.quantize is not None
+        or (isinstance(layer.operation, Graph) and asked(layer.operation))
+        for layer in graph.layers.values()
+    )
+
+
+def _each(model: Any, graph: Graph, work: Callable[[Any, Layer], Iterator[Problem]]) -> list[Problem]:
+    """`work` on every layer of a graph, on those of models inside first."""
+    found: list[Problem] = []
+    for layer in graph.layers.values():
+        if isinstance(layer.operation, Graph):
+            found += _each(model.get_layer(layer.name), layer.operation, work)
+        if layer.lora is not None or layer.quantize is not None:
+            found += work(model.get_layer(layer.name), layer)
+    return found
+
+
+def _quantized(made: Any, layer: Layer, asked: Quantize, with_weights: bool) -> Iterator[Problem]:
+    """As Keras's `Model.quantize`: every layer inside that holds no other."""
+    for each in layers_in(made):
+        if not hasattr(each, "quantization_config") or (each is not made and len(layers_in(each)) > 1):
+            continue
+        try:
+            if with_weights:
+                each.quantize(asked.mode)
+            else:
+                quantized_abstractly(each, asked.mode)
+        except NotImplementedError:
+            if each is made:
+                message = f"Keras cannot quantize `{layer.name}` to {asked.mode}"
+                yield Problem("not-supported", message, asked.route, notes=_layer(layer, asked.route), uses=layer.uses)
+        except ValueError as error:
+            message = f"`{each.name}` cannot be quantized: {errors.brief(error)}"
+            yield Problem("wrong-value", message, asked.route, notes=_layer(layer, asked.route), uses=layer.uses)
+
+
+def _adapted(made: Any, layer: Layer) -> Iterator[Problem]:
+    if layer.lora is None:
+        return
+    for each in layers_in(made):
+        if not hasattr(each, "enable_lora") or each.lora_enabled:
+            continue
+        if problem := _too_high(each, layer.lora, layer):
+            yield problem
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                each.enable_lora(layer.lora.rank, lora_alpha=layer.lora.lora_alpha)
+        except (ValueError, NotImplementedError) as error:
+            message = f"`{each.name}` cannot have LoRA: {errors.brief(error)}"
+            yield Problem(
+                "wrong-value", message, layer.lora.route, notes=_layer(layer, layer.lora.route), uses=layer.uses
+            )
+
+
+def _too_high(layer: Any, lora: Lora, step: Layer) -> Problem | None:
+    """Two matrices of a rank above the kernel's own learn nothing that the kernel could not."""
+    *taken, given = _kernel_shape(layer)
+    most = min(math.prod(taken), given)
+    if lora.rank <= most:
+        return None
+    shape = (*taken, given)
+    message = f"rank {lora.rank} is more than the kernel of `{layer.name}`, {shape}, has: {most}"
+    help = "write a lower rank, or `lora: false` beside that layer"
+    return Problem("wrong-value", message, lora.route, help, notes=_layer(step, lora.route), uses=step.uses)
+
+
+def _layer(layer: Layer, asked: Route) -> tuple[Note, ...]:
+    """Where the layer is, for a word that stands around it."""
+    return () if asked[:-1] in (layer.route, layer.route[:-1]) else (Note(f"`{layer.name}`", layer.route),)
+
+
+def _kernel_shape(layer: Any) -> tuple[int, ...]:
+    """As it was before it was packed."""
+    if hasattr(layer, "embeddings"):
+        return int(layer.input_dim), int(layer.output_dim)
+    shape = getattr(layer, "original_kernel_shape", None) or layer.kernel.shape
+    return tuple(int(axis) for axis in shape)
