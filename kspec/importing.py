@@ -13,6 +13,7 @@ from kspec.diagnostics import FileError, Note, Problem, SpecError, UsageError
 if TYPE_CHECKING:
     from kspec.convert.imported import Imported
     from kspec.convert.sources import Found
+    from kspec.convert.texts import Text
 
     Pathlike = str | os.PathLike[str]
 
@@ -54,6 +55,7 @@ def import_model(
         _check_weights(Path(weights), label)
         check_target(weights)
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
+    found: Imported | Text
     if label.endswith((".yaml", ".yml")) and _is_path(source):
         found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
     else:
@@ -83,7 +85,7 @@ def _check_flags(label: str, shapes: Mapping[str, Any] | None, scale: str | None
 
 def _rewritten(
     label: str, folder: Path, shapes: Mapping[str, Sequence[int | None]], scale: str | None, weights: Pathlike | None
-) -> Imported:
+) -> Text:
     """Another tool's text as a spec's, built with nothing allocated before it is given out."""
     from kspec.convert.texts import rewritten
     from kspec.loaded import loads

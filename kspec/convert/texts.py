@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from kspec.convert.foreigntext import Rewritten, source_of
-from kspec.convert.imported import Imported
 from kspec.convert.kur.kurfile import is_kurfile
 from kspec.convert.kur.kurfile import spec_of as spec_of_kurfile
-from kspec.convert.spell import WIDTH
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec.writing import dump
 
 ENDINGS = (".yaml", ".yml")
+_WIDTH = 120
 
 
-def rewritten(name: str, shapes: Mapping[str, list[int | None]], scale: str | None = None) -> Imported:
+class Text(NamedTuple):
+    """A spec's text, and what a person should know of it, a line each."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def rewritten(name: str, shapes: Mapping[str, list[int | None]], scale: str | None = None) -> Text:
     """The spec of a model in another tool's YAML.
 
     `shapes` are those of inputs, by their names; the only input's may stand under ``""``.
@@ -41,4 +48,4 @@ def rewritten(name: str, shapes: Mapping[str, list[int | None]], scale: str | No
     else:
         help = "kspec reads Kur's files (`model:` is a list of containers)"
         raise FileError(Problem("import-model", "it is YAML, but of no tool that kspec knows", help=help, file=name))
-    return Imported(dump(found.data, WIDTH), found.notes)
+    return Text(dump(found.data, _WIDTH), found.notes)

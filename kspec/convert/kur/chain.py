@@ -1,7 +1,7 @@
 """A Kurfile's containers -> the steps of a spec: names, inputs, loops, templates, outputs.
 
-Kur's containers follow each other as a spec's steps do. An `input` is a container that the next one takes; a template is
-a block, a `for` loop a `repeat`, and what a `parallel` does to every element is in a TimeDistributed.
+Kur's containers follow each other as a spec's steps do. An `input` is a container that the next one takes; a template
+is a block, a `for` loop a `repeat`, and what a `parallel` does to every element is in a TimeDistributed.
 """
 
 from __future__ import annotations

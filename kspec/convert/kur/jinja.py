@@ -12,6 +12,7 @@ from kspec.convert.foreigntext import Beyond
 
 _MARKED = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _LONGEST = 1000
+_DEEPEST = 40
 _FILTERS = {"int": "int", "float": "float", "round": "round", "abs": "abs", "length": "len", "count": "len"}
 _CALLS = {**_FILTERS, "min": "min", "max": "max", "range": "range"}
 _WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
@@ -76,10 +77,10 @@ class Variables:
             tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise Beyond(f"`{_short(text)}` is beyond what a spec can compute", HELP) from None
-        try:
-            return self._node(tree)
-        except RecursionError:
-            raise Beyond(f"`{_short(text)}` is nested too deep", HELP) from None
+        if _is_deep(tree):
+            raise Beyond(f"`{_short(text)}` is nested too deep", HELP)
+        found: ast.expr = self._node(tree)
+        return found
 
     def _node(self, node: Any) -> Any:
         path = _path(node)
@@ -197,6 +198,14 @@ def _path(node: Any) -> tuple[str, ...] | None:
         around = _path(node.value)
         return None if around is None else (*around, node.slice.value)
     return None
+
+
+def _is_deep(tree: ast.AST) -> bool:
+    """Whether an expression is nested deeper than a spec's may be."""
+    level: list[ast.AST] = [tree]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
 
 
 def _name(node: Any) -> str:

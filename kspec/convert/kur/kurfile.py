@@ -26,7 +26,7 @@ def is_kurfile(data: Any) -> bool:
 
 
 def spec_of(source: Source, path: Path, shapes: Mapping[str, list[int | None]]) -> Rewritten:
-    """The data of the spec that a Kurfile's model is; `shapes` are those of inputs, by name or, of the only one, by ``""``.
+    """The data of the spec that a Kurfile's model is; `shapes` are those of inputs, by name; the only one's by ``""``.
 
     Raises FileError with every place where a container has no counterpart; UsageError where a shape's input is none.
     """

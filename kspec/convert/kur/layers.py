@@ -162,7 +162,7 @@ def _normalization(arguments: Any) -> Made:
 
 def _dropout(arguments: Any) -> Made:
     given = _checked(arguments, "dropout", ("fraction", "independent"), lone="fraction")
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if boolean(given.get("independent", True), "independent") is not True:
         remarks = ("dropout is of single values, as Kur's Keras backend has it",)
     return Made([{"Dropout": _number(_needed(given, "dropout", "fraction"))}], remarks)
