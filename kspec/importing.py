@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kspec.diagnostics import Problem, SpecError, UsageError
+from kspec.diagnostics import FileError, Note, Problem, SpecError, UsageError
 
 if TYPE_CHECKING:
     from kspec.convert.imported import Imported
     from kspec.convert.sources import Found
+    from kspec.convert.texts import Text
 
     Pathlike = str | os.PathLike[str]
 
@@ -26,12 +27,16 @@ def import_model(
     names: Literal["needed", "all"] = "needed",
     trust: Sequence[str] = (),
     weights: Pathlike | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
+    scale: str | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> str:
     """The text of a spec that builds the model `source` again: the same but for names.
 
     `source` is a .keras file, a JSON file of `model.to_json()`, ``keras.applications.NAME``, a Python object
-    ``package.module:name`` whose package is in `trust`, or a keras.Model. With `output` the text is written there.
+    ``package.module:name`` whose package is in `trust`, a keras.Model, or another tool's YAML: a Kurfile, or a model of
+    Ultralytics. For those, `shapes` are the inputs' (without the batch; the only input's may stand under ``""``), and
+    `scale` is the letter of a compound scaling. With `output` the text is written there.
     `names` keeps all names of layers, or those only that are needed to say what takes what. `weights` is a file,
     .weights.h5 or .safetensors, for the source's weights under the spec's names; the spec loads them from there. `tell`
     is told what a person should know.
@@ -49,7 +54,12 @@ def import_model(
         _check_weights(Path(weights), label)
         check_target(weights)
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
-    found = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
+    found: Imported | Text
+    if label.endswith((".yaml", ".yml")) and _is_path(source):
+        found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
+    else:
+        _check_flags(label, shapes, scale)
+        found = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
     if weights is not None:
         deeply(lambda: _write_weights(source, label, found.text, folder, tuple(trust), Path(weights)), _LARGE)
         found = found.with_weights(os.path.relpath(weights, folder))
@@ -59,6 +69,41 @@ def import_model(
         for note in found.notes:
             tell(note)
     return found.text
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike))
+
+
+def _check_flags(label: str, shapes: Mapping[str, Any] | None, scale: str | None) -> None:
+    for flag, given in (("--shape", shapes), ("--scale", scale)):
+        if given:
+            message = f"`{flag}` is for other tools' YAML; `{label}` says by itself what it is"
+            raise UsageError(Problem("usage", message, help=f"leave out `{flag}`"))
+
+
+def _rewritten(
+    label: str, folder: Path, shapes: Mapping[str, Sequence[int | None]], scale: str | None, weights: Pathlike | None
+) -> Text:
+    """Another tool's text as a spec's, built with nothing allocated before it is given out."""
+    from kspec.convert.texts import rewritten
+    from kspec.loaded import loads
+
+    if weights is not None:
+        raise UsageError(Problem("usage", f"`{label}` has no weights", help="leave out `--weights`"))
+    made = rewritten(label, {name: list(shape) for name, shape in shapes.items()}, scale)
+    try:
+        loads(made.text, folder=folder).plan()
+    except SpecError as error:
+        raise FileError([_of_the_source(each, label) for each in error.problems]) from None
+    return made
+
+
+def _of_the_source(problem: Problem, label: str) -> Problem:
+    """A problem of a spec that nobody has seen yet, with the line that it is about."""
+    line = f"in the spec's `{problem.span.text.strip()}`" if problem.span is not None else "in the spec"
+    notes = tuple(Note(each.text) for each in problem.notes)
+    return Problem("import-model", f"{line}: {problem.message}", help=problem.help, notes=notes, file=label)
 
 
 def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[str, ...]) -> Imported:

@@ -1,0 +1,217 @@
+"""Jinja's `{{ … }}` as a spec's `$name` and `$(…)`: names, arithmetic, comparisons, choices and a few filters."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from kspec.convert.foreigntext import Beyond
+
+_MARKED = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_LONGEST = 1000
+_DEEPEST = 40
+_FILTERS = {"int": "int", "float": "float", "round": "round", "abs": "abs", "length": "len", "count": "len"}
+_CALLS = {**_FILTERS, "min": "min", "max": "max", "range": "range"}
+_WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
+_ALLOWED = (
+    *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Constant, ast.List, ast.Tuple, ast.Load),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Not),
+    *(ast.And, ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn),
+)
+HELP = "write the value itself there, or a name, arithmetic, a comparison or `a if b else c`"
+
+
+class Variables:
+    """What names mean in a Kurfile: loops and templates have their own, the rest are the sections' values.
+
+    `used` collects the sections' values that were asked for, by the names that the spec has for them.
+    """
+
+    def __init__(self, sections: Mapping[str, Any]) -> None:
+        self.sections = sections
+        self.used: dict[str, Any] = {}
+        self.paths: dict[str, tuple[str, ...]] = {}
+        self.own: list[set[str]] = []
+        self.defaults: dict[str, Any] = {}
+        """Defaults of a template's arguments, as its text has them."""
+
+    @contextmanager
+    def scope(self, names: set[str]) -> Iterator[None]:
+        """Names of a loop or a template; inside, they come before everything else."""
+        self.own.append(names)
+        try:
+            yield
+        finally:
+            self.own.pop()
+
+    def value(self, raw: Any) -> Any:
+        """A value in a spec's words: every `{{ … }}` in it is written as `$…`. Raises Beyond."""
+        if isinstance(raw, dict):
+            return {key: self.value(item) for key, item in raw.items()}
+        if isinstance(raw, list):
+            return [self.value(item) for item in raw]
+        if not isinstance(raw, str):
+            return raw
+        if "{%" in raw or "{#" in raw:
+            raise Beyond(f"`{_short(raw)}` is a Jinja statement", HELP)
+        whole = _MARKED.fullmatch(raw.strip())
+        if whole is not None and "{{" not in whole[1]:
+            found = self.expression(whole[1])
+            return self._literal(found) if isinstance(found, ast.Constant) else written(found)
+        parts, end = [], 0
+        for match in _MARKED.finditer(raw):
+            after = raw[match.end() : match.end() + 1]
+            inside = after.isalnum() or after in ("_", ".", "[")
+            parts += [raw[end : match.start()].replace("$", "$$"), written(self.expression(match[1]), inside=inside)]
+            end = match.end()
+        return "".join((*parts, raw[end:].replace("$", "$$")))
+
+    def expression(self, text: str) -> ast.expr:
+        """A Jinja expression as one of a spec's."""
+        if len(text) > _LONGEST:
+            raise Beyond(f"an expression of {len(text):,} characters", HELP)
+        try:
+            tree = ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise Beyond(f"`{_short(text)}` is beyond what a spec can compute", HELP) from None
+        if _is_deep(tree):
+            raise Beyond(f"`{_short(text)}` is nested too deep", HELP)
+        found: ast.expr = self._node(tree)
+        return found
+
+    def _node(self, node: Any) -> Any:
+        path = _path(node)
+        if path is not None:
+            return self._named(path)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self._filtered(node)
+        if isinstance(node, ast.Subscript):
+            return ast.Subscript(self._node(node.value), self._node(node.slice), ast.Load())
+        if isinstance(node, ast.Call):
+            return self._called(node)
+        if not isinstance(node, _ALLOWED):
+            raise Beyond(f"`{_short(ast.unparse(node))}` is beyond what a spec can compute", HELP)
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                setattr(node, field, [self._node(each) if isinstance(each, ast.expr) else each for each in value])
+            elif isinstance(value, ast.expr):
+                setattr(node, field, self._node(value))
+        return node
+
+    def _filtered(self, node: ast.BinOp) -> Any:
+        """`x | int`, and `x | default(3)`."""
+        right = node.right
+        name = right.id if isinstance(right, ast.Name) else _name(right.func) if isinstance(right, ast.Call) else ""
+        if name in ("default", "d") and isinstance(right, ast.Call) and len(right.args) == 1:
+            return self._default(node.left, right.args[0])
+        if name not in _FILTERS or (isinstance(right, ast.Call) and (right.keywords or name != "round")):
+            raise Beyond(f"the filter `{ast.unparse(right)}` is beyond what a spec can compute", HELP)
+        more = [self._node(each) for each in right.args] if isinstance(right, ast.Call) else []
+        return ast.Call(ast.Name(_FILTERS[name], ast.Load()), [self._node(node.left), *more], [])
+
+    def _default(self, left: Any, default: Any) -> Any:
+        path = _path(left)
+        if path is None:
+            raise Beyond("a default is beyond what a spec can compute but for a name", HELP)
+        own = path[-1] if self._is_own(path) else ""
+        if own:
+            value = self._node(default)
+            if not isinstance(value, ast.Constant) or self.defaults.get(own, value.value) != value.value:
+                raise Beyond(f"the default of `{own}` is not one number or text", HELP)
+            self.defaults[own] = value.value
+            return ast.Name(own, ast.Load())
+        return self._named(path) if self._has(path) else self._node(default)
+
+    def _called(self, node: ast.Call) -> Any:
+        name = _name(node.func)
+        if name not in _CALLS or node.keywords:
+            raise Beyond(f"`{_short(ast.unparse(node))}` is beyond what a spec can compute", HELP)
+        return ast.Call(ast.Name(_CALLS[name], ast.Load()), [self._node(each) for each in node.args], [])
+
+    def _is_own(self, path: tuple[str, ...]) -> bool:
+        bare = path[1:] if path[0] == "args" and len(path) > 1 else path
+        return len(bare) == 1 and any(bare[0] in names for names in self.own)
+
+    def _has(self, path: tuple[str, ...]) -> bool:
+        try:
+            return self._found(path) is not None
+        except Beyond:
+            return False
+
+    def _named(self, path: tuple[str, ...]) -> Any:
+        if len(path) == 1 and path[0] in _WORDS:
+            return ast.Constant(_WORDS[path[0]])
+        if self._is_own(path):
+            return ast.Name(path[-1], ast.Load())
+        if any(path[0] in names for names in self.own):
+            raise Beyond(f"`{'.'.join(path)}` is a part of an argument", "give that part as an argument of its own")
+        value = self._found(path)
+        name = "_".join(path)
+        while self.paths.get(name, path) != path or any(name in names for names in self.own):
+            name += "_"
+        if name not in self.used:
+            self.paths[name] = path
+            self.used[name] = None  # a value that means itself finds a name
+            self.used[name] = self.value(value)
+        return ast.Name(name, ast.Load())
+
+    def _found(self, path: tuple[str, ...]) -> Any:
+        """The value of a section at a path; settings are at hand by their own names."""
+        settings = self.sections.get("settings")
+        for around in (settings if isinstance(settings, dict) else {}, self.sections):
+            value: Any = around
+            for part in path:
+                value = value.get(part, _MISSING) if isinstance(value, dict) else _MISSING
+            if value is not _MISSING:
+                if isinstance(value, dict):
+                    raise Beyond(f"`{'.'.join(path)}` is a mapping, not a value", "name one of its values")
+                return value
+        raise Beyond(f"`{'.'.join(path)}` stands nowhere in the settings", HELP)
+
+    @staticmethod
+    def _literal(node: ast.Constant) -> Any:
+        return node.value
+
+
+_MISSING: Any = object()
+
+
+def written(node: ast.expr, *, inside: bool = False) -> str:
+    """An expression as a spec has it; `inside` a longer text that would go on with its name."""
+    if isinstance(node, ast.Name) and not inside:
+        return f"${node.id}"
+    text = ast.unparse(ast.fix_missing_locations(node))
+    return f"$({text})"
+
+
+def _path(node: Any) -> tuple[str, ...] | None:
+    """A dotted name, `a.b` or `a['b']`, as its parts."""
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    if isinstance(node, ast.Attribute):
+        around = _path(node.value)
+        return None if around is None else (*around, node.attr)
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        around = _path(node.value)
+        return None if around is None else (*around, node.slice.value)
+    return None
+
+
+def _is_deep(tree: ast.AST) -> bool:
+    """Whether an expression is nested deeper than a spec's may be."""
+    level: list[ast.AST] = [tree]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
+
+
+def _name(node: Any) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:60] + "…"

@@ -1,0 +1,265 @@
+"""Kurfiles as specs: whole texts, the same models as written by hand in Keras, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kspec as library
+from kspec.convert.foreigntext import Beyond
+from kspec.convert.kur.jinja import Variables
+from kspec.convert.sameness import difference
+from kspec.importing import import_model
+from kspec.spec.expressions import substitute
+from tests.conftest import check_golden, run_kspec
+from tests.convert.same import keras
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.yml"))
+layers, ops = keras.layers, keras.ops
+
+
+def shapes(path: Path) -> list[str]:
+    found = re.findall(r"(?m)^# shape: (.*)$", path.read_text(encoding="utf-8"))
+    return [word for each in found for word in ("--shape", each)]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_cases(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    outcome = run_kspec("import", path.name, *shapes(path))
+    check_golden(path.with_suffix(".txt"), outcome.text)
+
+
+def digits() -> Any:
+    x = keras.Input((28, 28), name="images")
+    y = layers.Conv2D(64, 2, padding="same", activation="relu")(ops.expand_dims(x, -1))
+    y = layers.Dense(10)(layers.Dense(32)(layers.Flatten()(y)))
+    return keras.Model(x, layers.Activation("softmax", name="labels")(y))
+
+
+def speech() -> Any:
+    x = keras.Input((None, 81), name="utterance")
+    y = layers.BatchNormalization()(layers.Activation("relu")(layers.Conv1D(100, 11, strides=2)(x)))
+    for _ in range(3):
+        y = layers.BatchNormalization()(layers.GRU(64, activation="relu", return_sequences=True)(y))
+    y = layers.TimeDistributed(layers.Dense(29))(y)
+    return keras.Model(x, layers.Activation("softmax", name="asr")(y))
+
+
+def branches() -> Any:
+    words, picture = keras.Input((12,), dtype="int32", name="words"), keras.Input((16, 16, 3), name="picture")
+    text = layers.Bidirectional(layers.GRU(7, activation="relu"))(layers.Embedding(100, 16)(words))
+    y = layers.LeakyReLU(0.3)(layers.Conv2D(8, (3, 5), strides=(2, 1), name="conv")(picture))
+    y = layers.AveragePooling2D(2, strides=2, trainable=False)(layers.MaxPooling2D(2, strides=1)(y))
+    y = layers.Dense(14)(layers.Flatten()(layers.Dropout(0.25)(y)))
+    both = layers.Add(name="both")([text, y])
+    sure = layers.Activation("softmax", name="sure")(layers.Dense(2)(both))
+    return keras.Model([words, picture], [layers.Dense(5, name="kind")(both), sure])
+
+
+@pytest.mark.parametrize("made", [digits, speech, branches], ids=lambda made: made.__name__)
+def test_the_model_is_the_one_by_hand(made: Any) -> None:
+    path = next(each for each in CASES if each.stem == made.__name__)
+    given = dict(each.rpartition("=")[::2] for each in shapes(path)[1::2])
+    sizes = {name: [None if size == "none" else int(size) for size in text.split(",")] for name, text in given.items()}
+    text = import_model(path, shapes=sizes)
+    built = library.loads(text).abstract()[0].model
+    model = made()
+    assert built.count_params() == model.count_params()
+    assert [tuple(each.shape) for each in built.outputs] == [tuple(each.shape) for each in model.outputs]
+    kinds = [[type(layer).__name__ for layer in each.layers] for each in (built, model)]
+    assert sorted(kinds[0]) == sorted(kinds[1])
+    assert not difference(model, built)
+
+
+MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ("lambda: 3", "`lambda` is no container with a counterpart in Keras"),
+        ("dense: {sizes: 3}", "`dense` has no argument `sizes`"),
+        ("dense:", "`dense` needs `size`"),
+        ("dense: many", "`many` is no number"),
+        ("dense: '{{ size }}'", "`size` stands nowhere in the settings"),
+        ("dense: '{{ model }}'", '`["model"]`'),
+        ("dense: '{% if x %}3{% endif %}'", "is a Jinja statement"),
+        ("dense: '{{ 3 | tojson }}'", "the filter `tojson` is beyond"),
+        ("dense: '{{ [3] | map(attribute=1) }}'", "the filter `map(attribute=1)` is beyond"),
+        ("dense: '{{ self.__class__ }}'", "`self.__class__` stands nowhere"),
+        ("dense: '{{ (lambda: 3)() }}'", "is beyond what a spec can compute"),
+        ("dense: '{{ ] }}'", "is beyond what a spec can compute"),
+        ("convolution: {kernels: 3, size: [1, 2, 3, 4]}", "the sizes of 4 axes"),
+        ("recurrent: {size: 3, type: elman}", "of the type lstm or gru"),
+        ("merge: {mode: dot}", "`merge` is one of"),
+        ("for: {range: 3}", "`for` needs `range` and `iterate`"),
+        ("for: {range: 3, with_index: 'a b', iterate: [flatten]}", "is the name of a variable"),
+        ("transpose: [0, 0]", "every axis once"),
+        ("{dense: 3, flatten: 1}", "a container has one kind, here: `dense`, `flatten`"),
+        ("[1, 2]", "a container is a name or a mapping"),
+        ("{dense: 3, inputs: '{{ tags.none }}'}", "names no container above"),
+        ("{dense: 3, inputs: nowhere}", "there is no step or input `nowhere`"),
+        ("{dense: 3, when: perhaps}", "`when` is yes or no"),
+        ("input: x", "the input `x` stands here twice"),
+        ("convolution: {kernels: 3, size: [2, 2]}", "Conv2D"),
+    ],
+)
+def test_what_is_refused(in_tmp: Path, container: str, said: str) -> None:
+    Path("Kurfile.yml").write_text(MODEL % container, encoding="utf-8")
+    outcome = run_kspec("import", "Kurfile.yml", "-o", "made.yaml")
+    assert outcome.status == 3, outcome.text
+    assert "[import-model]" in outcome.err
+    if '["' not in said:
+        assert said in outcome.err, outcome.err
+    assert not Path("made.yaml").exists()
+
+
+def test_all_that_is_wrong_is_told_at_once(in_tmp: Path) -> None:
+    text = "model:\n  - input: x\n  - lamda: 3\n  - dense:\n  - parallel: {apply: [{gru: 3}]}\n"
+    Path("wrong.yml").write_text(text, encoding="utf-8")
+    outcome = run_kspec("import", "wrong.yml")
+    check_golden(Path(__file__).parent / "wrong.txt", outcome.text)
+
+
+def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
+    Path("top.yml").write_text(
+        "include: [{source: parts/base.yml, method: merge}, parts/more.yml]\nsettings: {size: 4}\nmodel:\n"
+        "  - input: {shape: [3]}\n    name: x\n  - dense: '{{ size }}'\n  - dense: '{{ depth }}'\n",
+        encoding="utf-8",
+    )
+    Path("parts").mkdir()
+    Path("parts/base.yml").write_text("settings: {size: 9, depth: 2}\nmodel: [{input: other}]\n", encoding="utf-8")
+    Path("parts/more.yml").write_text("settings: {seed: 3}\n", encoding="utf-8")
+    text = import_model("top.yml")
+    assert "vars: {size: 4, depth: 2}" in text
+    assert "seed: 3" in text
+    for name, said in (("../out.yml", "outside the Kurfile's folder"), ("none.yml", "there is no file `none.yml`")):
+        Path("bad.yml").write_text(f"include: {name}\nmodel: []\n", encoding="utf-8")
+        assert said in run_kspec("import", "bad.yml").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["x.yml", "--shape", "a,b"], 2, "is no shape"),
+        (["x.yml", "--shape", "y=3"], 2, "there is no input `y`"),
+        (["x.yml", "--scale", "n"], 2, "`--scale` is for models of Ultralytics"),
+        (["x.yml", "--weights", "w.weights.h5"], 2, "has no weights"),
+        (["nothing.yml"], 3, "there is no such file"),
+        (["spec.yaml"], 2, "is a spec already"),
+        (["other.yaml"], 3, "of no tool that kspec knows"),
+        (["tagged.yaml"], 3, "a tag (`!!python/object:os.system`) is not allowed"),
+        (["broken.yaml"], 3, "[yaml-syntax]"),
+        (["bytes.yaml"], 3, "[yaml-encoding]"),
+        (["twice.yaml"], 3, "[duplicate-key]"),
+        (["keras.applications.ResNet50", "--shape", "3"], 2, "is for other tools' YAML"),
+    ],
+)
+def test_wrong_use(in_tmp: Path, arguments: list[str], status: int, said: str) -> None:
+    Path("x.yml").write_text(MODEL % "dense: 3", encoding="utf-8")
+    Path("spec.yaml").write_text("kspec: 1\n", encoding="utf-8")
+    Path("other.yaml").write_text("services: {web: 1}\n", encoding="utf-8")
+    Path("tagged.yaml").write_text("model: [!!python/object:os.system {}]\n", encoding="utf-8")
+    Path("broken.yaml").write_text("model: [{", encoding="utf-8")
+    Path("bytes.yaml").write_bytes(b"model: \xff")
+    Path("twice.yaml").write_text("model: []\nmodel: []\n", encoding="utf-8")
+    outcome = run_kspec("import", *arguments)
+    assert outcome.status == status, outcome.text
+    assert said in outcome.err, outcome.err
+
+
+def test_the_text_needs_no_keras(in_tmp: Path) -> None:
+    Path("x.yml").write_text(MODEL % "dense: 3", encoding="utf-8")
+    code = "import sys; from kspec.convert.texts import rewritten; print(rewritten('x.yml', {}).text); "
+    code += "sys.exit(bool({'keras', 'jax', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "- Dense: 3" in done.stdout
+
+
+# -- expressions -------------------------------------------------------------------------------------------------
+
+Pair = tuple[str, str]
+"""An expression in Jinja, and in Python."""
+NUMBERS = st.sampled_from([("a", "3"), ("b.c", "5"), ("b['c']", "5"), ("2", "2"), ("0.5", "0.5"), ("list[1]", "6")])
+
+
+def combined(inner: st.SearchStrategy[Pair]) -> st.SearchStrategy[Pair]:
+    def binary(one: Pair, operator: str, other: Pair) -> Pair:
+        return f"({one[0]} {operator} {other[0]})", f"({one[1]} {operator} {other[1]})"
+
+    def choice(one: Pair, test: Pair, other: Pair) -> Pair:
+        texts = [f"({one[i]} if {test[i]} > {other[i]} else {other[i]})" for i in (0, 1)]
+        return texts[0], texts[1]
+
+    def filtered(one: Pair, name: str) -> Pair:
+        return f"({one[0]} | {name})", f"{name}({one[1]})"
+
+    return st.one_of(
+        st.builds(binary, inner, st.sampled_from(["+", "-", "*", "//", "%"]), inner),
+        st.builds(choice, inner, inner, inner),
+        st.builds(filtered, inner, st.sampled_from(["int", "abs", "float"])),
+    )
+
+
+@given(st.recursive(NUMBERS, combined, max_leaves=8))
+def test_expressions_have_the_value_that_jinja_gives(pair: Pair) -> None:
+    """Jinja's grammar for these is Python's, but for filters."""
+    text, python = pair
+    try:
+        expected = eval(python)
+    except ZeroDivisionError:
+        return
+    variables = Variables({"settings": {"a": 3, "b": {"c": 5}, "list": [4, 6]}})
+    found = variables.value("{{ " + text + " }}")
+    result = substitute(found, variables.used) if isinstance(found, str) else found
+    assert result == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        ("plain", "plain"),
+        ("costs $3", "costs $$3"),
+        ("{{ a }}", "$a"),
+        ("{{- a -}}", "$a"),
+        ("{{ 3 }}", 3),
+        ("{{ true }}", True),
+        ("layer_{{ a }}", "layer_$a"),
+        ("{{ a }}_layer", "$(a)_layer"),
+        ("$ {{ a + 1 }}!", "$$ $(a + 1)!"),
+        ("{{ b.c }}", "$b_c"),
+        ("{{ missing | default(4) }}", 4),
+        ("{{ a | default(4) }}", "$a"),
+        ("{{ deep }}", "$deep"),
+        (["{{ a }}", {"x": "{{ a }}"}], ["$a", {"x": "$a"}]),
+    ],
+)
+def test_texts(raw: Any, found: Any) -> None:
+    variables = Variables({"settings": {"a": 3, "b": {"c": 5}, "deep": "{{ a * 2 }}"}})
+    assert variables.value(raw) == found
+    if raw == "{{ deep }}":
+        assert variables.used == {"deep": "$(a * 2)", "a": 3}
+
+
+@given(st.text("{}%|()[]ab.1 +'\"_", max_size=30))
+def test_any_text_is_translated_or_refused(text: str) -> None:
+    with contextlib.suppress(Beyond):
+        Variables({"settings": {"a": 1}}).value("{{" + text + "}}")
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ " + "(" * 500 + ")" * 500 + " }}", "{{ " + "a+" * 400 + "a }}", "{{ " + "-" * 900 + "a }}"]
+)
+def test_deep_expressions(text: str) -> None:
+    with contextlib.suppress(Beyond):
+        Variables({"settings": {"a": 1}}).value(text)
