@@ -59,7 +59,7 @@ def load_into(target: Any, path: Path, route: Route) -> None:
     try:
         if path.suffix in (".npz", ".npy"):
             _assign(target, _arrays(path, target), path)
-            _settle(target)
+            settle(target)
             return
         if path.suffix == ".safetensors":
             _assign_all(target, path)
@@ -172,7 +172,7 @@ def _assign_all(target: Any, path: Path) -> None:
         _check_fits(name, variable, held[name])
     for name, array in read(path, held):
         variables[name].assign(array)
-    _settle(target)
+    settle(target)
 
 
 def _for_layer(held: dict[str, Held], variables: dict[str, Any], target: Any) -> dict[str, Held]:
@@ -195,7 +195,7 @@ def _check_fits(name: str, variable: Any, held: Held) -> None:
         raise ValueError(f"{name} is {dtype}, the file's is {held.dtype}")
 
 
-def _settle(target: Any) -> None:
+def settle(target: Any) -> None:
     """A Normalization computes with numbers that it works out from its variables, when it is told to."""
     for layer in layers_in(target):
         if isinstance(layer, load_keras().layers.Normalization):
