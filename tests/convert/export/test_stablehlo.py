@@ -61,7 +61,7 @@ def test_all_of_the_gallery(name: str, tmp_path: Path) -> None:
 
 
 def test_the_program_beside_it_needs_jax_alone(tmp_path: Path) -> None:
-    """Names that are no names of Python's, two inputs with open axes, two outputs, and a folder that is not this one."""
+    """Names that Python could not have, two inputs with open axes, two outputs, a folder that is not this one."""
     x, y = keras.Input((None, 3), name="the words"), keras.Input((2,), name='"y"', dtype="int32")
     looked = keras.layers.Flatten()(keras.layers.Embedding(5, 2)(y))
     h = keras.layers.GRU(4)(x)
