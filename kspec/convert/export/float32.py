@@ -7,6 +7,7 @@ from typing import Any
 from kspec.convert.export.problems import Unexportable
 from kspec.model.backend import load_keras
 from kspec.model.private import layers_in
+from kspec.model.weights import settle
 
 _POLICIES = ("DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy")
 
@@ -30,7 +31,9 @@ def in_float32(model: Any) -> Any:
     except Exception as error:  # a person's own classes may raise anything at all
         message = f"it cannot be made anew in float32: {type(error).__name__}"
         raise Unexportable(message, help="build it with `dtype_policy: float32`") from error
-    made.set_weights(model.get_weights())
+    for new, old in zip(made.weights, model.weights, strict=True):
+        new.assign(old.value)
+    settle(made)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,7 +77,7 @@ def _scope(at: list[str]) -> Any:
     @contextmanager
     def scope(model: str, layer: str, index: int) -> Iterator[None]:
         try:
-            with jax.named_scope(f"kspec.{layer.replace('/', '.')}"):
+            with jax.named_scope(f"kspec.{re.sub(r'[/()]', '.', layer)}"):
                 yield
         except Exception:
             at.append(layer)

@@ -6,10 +6,11 @@ import re
 import traceback
 from typing import Any
 
+from kspec.convert.export.formats import LABELS
 from kspec.diagnostics import FileError, Problem, UsageError
 from kspec.model.errors import brief
 
-TAG = re.compile(r"kspec\.([^/]+)")
+TAG = re.compile(r"kspec\.([^/()]+)")
 """How operations that JAX traces are marked with the layer whose they are."""
 
 
@@ -29,7 +30,8 @@ def refused(name: str, format: str, error: Unexportable) -> FileError:
     where = f"`{error.layer}`" if error.layer else f"`{name}`"
     what = f" ({error.operation})" if error.operation else ""
     message = f"{where} cannot be exported to {format}{what}: {error.message}"
-    return FileError(Problem("export-model", message, help=error.help))
+    other = "" if format == LABELS["stablehlo"] else "StableHLO has every operation that JAX has: `-o model.stablehlo`"
+    return FileError(Problem("export-model", message, help=error.help or other))
 
 
 def missing(what: str, needs: str, extra: str) -> UsageError:
@@ -54,6 +56,8 @@ def converted(error: Exception, layer: str = "") -> Unexportable:
     if "ymbolic dimension" in said or "_DimExpr" in said:
         message = "it asks how long an axis is that is open"
         return Unexportable(message, layer, operation, "fix it: `--batch-size 1`, and `--length` for open axes beside")
+    if "No plugins registered for primitive" in said:
+        return Unexportable("jax2onnx does not know this operation", layer, operation)
     kind = "" if isinstance(error, (ValueError, NotImplementedError)) else f"{type(error).__name__}: "
     return Unexportable(f"{kind}{said}", layer, operation)
 

@@ -1,0 +1,177 @@
+"""ONNX files compute what Keras computes, by ONNX Runtime itself, under the names and with the axes of the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kspec.convert.export import onnx as room
+from kspec.convert.export.float32 import in_float32
+from kspec.diagnostics import FileError
+from kspec.exporting import export
+from tests.conftest import SPECS
+from tests.convert.export.models import arrays_for, by_keras, by_onnxruntime, check_same, gallery
+
+FEW = {
+    "bidirectional_lstm": "loops that run backwards",
+    "custom_layer": "what is traced down to JAX's operations",
+    "digits_cnn": "pooling",
+    "siamese_twin": "two inputs, shared layers",
+    "transfer": "a nested model, padded with an open batch",
+    "two_headed_mlp": "sixteen bits, two outputs",
+    "wide_and_deep": "tokens",
+}
+OTHERS = [each.stem for each in SPECS.glob("*.yaml") if each.stem not in FEW and each.stem != "large_decoder"]
+
+
+def check(name: str, folder: Path) -> None:
+    """Exported, and run here on batches of other sizes than those that were compared before it was written."""
+    model = gallery(name)
+    notes: list[str] = []
+    found = export(model, folder / "model.onnx", tell=notes.append)
+    assert found.difference is not None
+    assert found.difference <= 1e-5
+    onnx.checker.check_model(folder / "model.onnx", full_check=True)
+    plain = in_float32(model) if notes else model
+    assert bool(notes) is (name in ("two_headed_mlp", "mixed_precision", "weighted_heads"))
+    for batch in (2, 7):
+        arrays = arrays_for(model, batch)
+        check_same(by_keras(plain, arrays), by_onnxruntime(folder / "model.onnx", arrays))
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_some_of_the_gallery(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_all_of_the_gallery(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path)
+
+
+def lively(model: Any) -> Any:
+    """A model of an application whose numbers neither vanish nor explode: each BatchNormalization has the statistics of
+    random images."""
+    layers = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
+    before = [each.momentum for each in layers]
+    for each in layers:
+        each.momentum = 0.0
+    model(np.random.default_rng(3).normal(size=(4, *model.inputs[0].shape[1:])).astype("float32"), training=True)
+    for each, momentum in zip(layers, before, strict=True):
+        each.momentum = momentum
+    return model
+
+
+APPLICATIONS = {
+    "MobileNetV2": 64,
+    "MobileNetV3Small": 64,
+    "EfficientNetB0": 64,
+    "ResNet50": 64,
+    "DenseNet121": 64,
+    "NASNetMobile": 64,
+    "InceptionV3": 96,
+    "VGG16": 64,
+    "Xception": 96,
+    "ConvNeXtTiny": 64,
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_applications(name: str, tmp_path: Path) -> None:
+    size = APPLICATIONS[name]
+    keras.utils.set_random_seed(11)
+    # Logits: behind a softmax over a thousand classes any number is small.
+    how: dict[str, Any] = {"weights": None, "input_shape": (size, size, 3), "classifier_activation": None}
+    model = lively(getattr(keras.applications, name)(**how))
+    found = export(model, tmp_path / "model.onnx")
+    assert found.difference is not None
+    assert found.difference <= 1e-5
+    arrays = arrays_for(model, 2)
+    check_same(by_keras(model, arrays), by_onnxruntime(tmp_path / "model.onnx", arrays), 1e-4)
+
+
+@given(data=st.data())
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_pooling_of_any_size(data: st.DataObject, tmp_path: Path) -> None:
+    rank = data.draw(st.integers(1, 3))
+    sizes = st.tuples(*[st.integers(1, 3)] * rank)
+    kind = getattr(keras.layers, f"{data.draw(st.sampled_from(['Max', 'Average']))}Pooling{rank}D")
+    padding = data.draw(st.sampled_from(["valid", "same"]))
+    layer = kind(data.draw(sizes), strides=data.draw(st.none() | sizes), padding=padding)
+    given = keras.Input((*(data.draw(st.integers(3, 7)) for _ in range(rank)), 2), name="x")
+    model = keras.Model(given, layer(given))
+    export(model, tmp_path / "model.onnx")
+    arrays = arrays_for(model, 2)
+    check_same(by_keras(model, arrays), by_onnxruntime(tmp_path / "model.onnx", arrays))
+
+
+def test_names_stay_those_of_the_model(tmp_path: Path) -> None:
+    """Also where the graph has values of these names, where an output is an input, or comes out twice."""
+    x, y = keras.Input((3,), name="var_1"), keras.Input((None, 3), name="in_0")
+    both = keras.layers.Add(name="sum")([x, keras.layers.GlobalAveragePooling1D()(y)])
+    outputs = {"var_1": x, "out_0": both, "again": both, "const": keras.ops.relu(both)}
+    model = keras.Model({"var_1": x, "in_0": y}, outputs)
+    found = export(model, tmp_path / "model.onnx")
+    assert [str(each) for each in found.inputs] == ["in_0 float32 (batch, in_0_1, 3)", "var_1 float32 (batch, 3)"]
+    assert [each.name for each in found.outputs] == ["again", "const", "out_0", "var_1_out"]
+    arrays = arrays_for(model, 4)
+    expected = by_keras(model, arrays)
+    made = by_onnxruntime(tmp_path / "model.onnx", arrays)
+    assert list(made) == ["again", "const", "out_0", "var_1_out"]
+    for name, array in made.items():
+        np.testing.assert_allclose(array, expected[name.removesuffix("_out")], atol=1e-6)
+
+
+def test_sizes_may_be_fixed(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((None, 3), name="x"), keras.layers.Conv1D(2, 3), keras.layers.LSTM(2)])
+    found = export(model, tmp_path / "model.onnx", batch_size=2, length=9)
+    assert (found.inputs[0].shape, found.batches) == ((2, 9, 3), (2,))
+    (value,) = onnx.load(tmp_path / "model.onnx").graph.input
+    assert [each.dim_value for each in value.type.tensor_type.shape.dim] == [2, 9, 3]
+
+
+def test_what_was_traced_for_onnx_is_not_met_afterwards(tmp_path: Path) -> None:
+    """jax2onnx replaces functions of JAX while it traces, and JAX keeps what it has traced."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    x = np.ones((2, 4), "float32")
+    before = model.predict_on_batch(x)
+    scan, pad, where = jax.lax.scan, jax.numpy.pad, jax.numpy.where
+    export(model, tmp_path / "model.onnx", batch_size=2)
+    assert (jax.lax.scan, jax.numpy.pad, jax.numpy.where) == (scan, pad, where)
+    np.testing.assert_array_equal(model.predict_on_batch(x), before)
+    np.testing.assert_allclose(np.asarray(model(x)), before, atol=1e-6)
+
+
+def test_what_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A converter that gives weights slightly wrong is caught, and what was there before stays."""
+    original = room.finish
+
+    def wrong(model: Any, *names: Any) -> bytes:
+        for tensor in model.graph.initializer:
+            if tensor.data_type == onnx.TensorProto.FLOAT:
+                array = onnx.numpy_helper.to_array(tensor) * np.float32(1.01)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+        return original(model, *names)
+
+    monkeypatch.setattr(room, "finish", wrong)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"before")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(FileError) as caught:
+        export(model, path)
+    (problem,) = caught.value.problems
+    assert problem.code == "export-differs"
+    assert problem.message.startswith("ONNX Runtime computes other numbers than Keras: they differ by ")
+    assert path.read_bytes() == b"before"
+    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
+    assert export(model, path, tolerance=0.1).difference > 1e-3
