@@ -26,10 +26,10 @@ def code(
     trust: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
 ) -> str:
-    """The text of a Python module whose ``build_model()`` makes the model of `spec`, without kspec.
+    """The text of a Python module whose ``build_model()`` makes the model of `spec`, with Keras alone.
 
-    `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and
-    files that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person
+    `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and files
+    that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person
     should know. The code has made the same model, with nothing allocated, before it is given out.
 
     Raises SpecError; UsageError where the style cannot say what the spec says; FileError where it cannot be written.

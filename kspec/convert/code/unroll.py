@@ -53,6 +53,7 @@ def unrolled(compiled: Compiled, facts: Facts) -> Program:
     own = own_class(spec.class_, modules)
     weights = spec.weights or ""
     body = level.body
+    nested = frozenset(function.block for function in functions)
     return Program(
         spec.name,
         [],
@@ -66,6 +67,7 @@ def unrolled(compiled: Compiled, facts: Facts) -> Program:
         spec.seed,
         weights,
         own,
+        nested=nested,
         modules=modules,
     )
 

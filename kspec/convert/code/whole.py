@@ -61,6 +61,7 @@ class _Whole:
             spec.seed,
             spec.weights or "",
             own_class(spec.class_, self.modules),
+            frozenset(name for name, body in spec.blocks.items() if body.get("nested") is True),
             frozenset(blocks.shared),
             self.modules,
         )

@@ -11,18 +11,22 @@ from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program, Unsaid
+from kspec.convert.code.refusal import refusal
 from kspec.convert.code.sequential import sequential
+from kspec.convert.code.subclass import classes_of, subclass
 from kspec.convert.code.trial import tried
 from kspec.convert.code.unroll import unrolled
 from kspec.convert.code.whole import structured
-from kspec.diagnostics import Problem, UsageError
 from kspec.model.build import Abstract
 from kspec.model.policies import is_short
 from kspec.spec.compiled import Compiled
 
 Style = Literal["functional", "sequential", "subclass"]
-CODE = "code-style"
-STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {"functional": functional, "sequential": sequential}
+STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {
+    "functional": functional,
+    "sequential": sequential,
+    "subclass": subclass,
+}
 
 
 class Code(NamedTuple):
@@ -46,7 +50,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style) -> Co
         if found is not None:
             notes = (f"every step is written out: {reasons[0]}",) if reasons else ()
             return Code(found, notes)
-    raise UsageError(Problem(CODE, f"this spec cannot be written as code: {reasons[-1]}"))
+    raise refusal(f"this spec cannot be written in this style: {reasons[-1]}", (), "`--style functional` can say most")
 
 
 def _written(
@@ -68,7 +72,8 @@ def _written(
     except Unsaid as error:
         reasons.append(str(error))
         return None
-    wrong = tried(text, program, built.model, folder)
+    classes = classes_of(program) if style is subclass else ()
+    wrong = tried(text, program, built.model, folder, classes)
     if wrong:
         reasons.append(wrong)
     return None if wrong else text
