@@ -21,15 +21,17 @@ def code(
     spec: Pathlike | Loaded,
     *,
     style: Literal["functional", "sequential", "subclass"] = "functional",
+    train: bool = False,
+    data: Pathlike | None = None,
     output: Pathlike | None = None,
     sets: Sequence[str] = (),
     trust: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
 ) -> str:
-    """The text of a Python module whose ``build_model()`` makes the model of `spec`, without kspec.
+    """The text of a Python module whose ``build_model()`` makes the model of `spec`, with Keras alone.
 
-    `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and
-    files that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person
+    `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and files
+    that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person
     should know. The code has made the same model, with nothing allocated, before it is given out.
 
     Raises SpecError; UsageError where the style cannot say what the spec says; FileError where it cannot be written.
@@ -38,6 +40,7 @@ def code(
     from kspec.files import check_target, write_atomically
     from kspec.loaded import Loaded, load
     from kspec.model.backend import deeply
+    from kspec.scripting import training_of
     from kspec.spec.places import located
 
     if style not in _STYLES:
@@ -45,11 +48,14 @@ def code(
     if output is not None:
         _check_name(Path(output))
         check_target(output)
+    if data is not None and not train:
+        raise UsageError(Problem("usage", "data are for a script that trains", help="add `--train`"))
     loaded = spec if isinstance(spec, Loaded) else load(spec, sets=sets, trust=trust)
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
     built = loaded.abstract(expectations=False)[0]
     try:
-        found = deeply(lambda: write(loaded.compiled, built, folder, style), loaded.compiled.steps)
+        training = training_of(loaded, data) if train else None
+        found = deeply(lambda: write(loaded.compiled, built, folder, style, training), loaded.compiled.steps)
     except UsageError as error:
         raise UsageError(located(loaded.compiled.source, error.problems)) from None
     if output is not None:

@@ -18,11 +18,20 @@ from kspec.cli.completion import spec_paths
     default="functional",
     help="Tensors from call to call (the default), a chain of layers, or a keras.Model of its own class.",
 )
+@click.option("--train", is_flag=True, help="A whole script: it loads the data, trains, and saves the model.")
+@click.option("--data", type=click.Path(path_type=Path), help="Training data of the script, in place of the spec's.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write the code (default: print it).")
 @options.quiet
 @options.spec_options
 def command(
-    spec: Path, style: str, output: Path | None, quiet: bool, sets: tuple[str, ...], trust: tuple[str, ...]
+    spec: Path,
+    style: str,
+    train: bool,
+    data: Path | None,
+    output: Path | None,
+    quiet: bool,
+    sets: tuple[str, ...],
+    trust: tuple[str, ...],
 ) -> None:
     """Write a spec as plain Keras code, which needs no kspec: blocks are functions, repeats loops, variables arguments.
 
@@ -40,7 +49,7 @@ def command(
             click.echo(f"note: {note}", err=True)
 
     loaded = load_spec(spec, sets, trust)
-    text = code(loaded, style=style, output=output, tell=tell)  # type: ignore[arg-type]
+    text = code(loaded, style=style, train=train, data=data, output=output, tell=tell)  # type: ignore[arg-type]
     if output is None:
         click.echo(text, nl=False)
     elif not quiet:

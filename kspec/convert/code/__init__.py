@@ -1,4 +1,4 @@
 """A spec -> plain Keras code, as a person would have written it: loops, functions, names are the spec's own.
 
-spec → `read` (its structure) or `unroll` (its graph) → Program → `functional`, `sequential`, `subclass` → text → `trial`
+spec → `read` (its structure) or `unroll` (its graph) → Program → a style → text → `trial`
 """

@@ -79,7 +79,7 @@ def policy_lines(program: Program) -> list[str]:
     """The dtype policy of all layers that have none of their own."""
     if program.policy is None:
         return []
-    return statement("keras.config.set_dtype_policy(", program.policy, ")", 4)
+    return statement("", call("keras.config.set_dtype_policy", program.policy), indent=4)
 
 
 def parameters(found: list[Parameter]) -> list[str]:

@@ -5,26 +5,28 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from kspec.convert.code.expr import quoted
-
 _FROM_KERAS = ("layers", "ops")
 
 
-def module(functions: Sequence[list[str]], modules: Mapping[str, set[str]], note: str, ending: str = "") -> str:
-    """The module's text. `note` documents it, `modules` are classes of the person's own; `ending` comes last."""
+def module(
+    functions: Sequence[list[str]], modules: Mapping[str, set[str]], note: str, *, is_script: bool = False
+) -> str:
+    """The module's text. `note` documents it, `modules` are classes of the person's own; a script runs `main`."""
+    ending = 'if __name__ == "__main__":\n    main()' if is_script else ""
     body = "\n\n\n".join("\n".join(lines) for lines in functions)
     tree = ast.parse(body + "\n" + ending)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    parts = [f'"""{note}"""', *_imports(names, modules)]
+    parts = [f'"""{note}"""', *_imports(names, modules, is_script)]
     if "HERE" in names:
         parts.append("HERE = Path(__file__).parent")
     constants = "\n\n".join(parts)
     return f"{constants}\n\n\n{body}\n" + (f"\n\n{ending}\n" if ending else "")
 
 
-def _imports(names: set[str], modules: Mapping[str, set[str]]) -> list[str]:
+def _imports(names: set[str], modules: Mapping[str, set[str]], is_script: bool) -> list[str]:
     """Imports in their sections, sorted as isort does."""
-    standard = []
+    standard = ["import csv"] if "csv" in names else []
+    standard += ["import os"] if is_script else []
     if "HERE" in names or "Path" in names:
         standard.append("from pathlib import Path")
     if "Any" in names:
@@ -41,6 +43,8 @@ def _imports(names: set[str], modules: Mapping[str, set[str]]) -> list[str]:
         for module, found in sorted(modules.items())
         if found - {""}
     ]
+    if is_script:
+        standard.append('\nos.environ.setdefault("KERAS_BACKEND", "jax")')
     sections = [standard, [*plain, *chosen], own]
     return ["\n".join(section) for section in sections if section]
 
@@ -48,11 +52,3 @@ def _imports(names: set[str], modules: Mapping[str, set[str]]) -> list[str]:
 def _isorted(name: str) -> tuple[int, str]:
     """Constants, then classes, then functions."""
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2), name
-
-
-def note_of(name: str, style: str) -> str:
-    """The first line of a module."""
-    return f"{quoted(name)[1:-1]}: {style}."
-
-
-__all__ = ["module", "note_of"]

@@ -48,6 +48,10 @@ class Words:
         self._taken.add(found)
         return found
 
+    def take(self, word: str) -> None:
+        """The identifier is something else's."""
+        self._taken.add(word)
+
     def release(self, word: str) -> None:
         """The identifier may be taken again: a loop's variable, behind the loop."""
         self._taken.discard(word)

@@ -188,6 +188,8 @@ class Program:
     weights: str = ""
     own: str = ""
     """The model's own class."""
+    nested: frozenset[str] = frozenset()
+    """Blocks that are models of their own."""
     shared: frozenset[str] = frozenset()
     """Variables of models that are there only because a block is used again."""
     modules: dict[str, set[str]] = field(default_factory=dict)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Text, flat, quoted
+from typing import NoReturn
+
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Text, call, flat, quoted
 from kspec.convert.code.functional import harmless, later, parameters, policy_lines, saved_lines, settled, title
 from kspec.convert.code.layout import signature, statement
 from kspec.convert.code.paths import Paths
@@ -20,12 +22,11 @@ from kspec.convert.code.program import (
     Program,
     Saved,
     Statement,
-    Table,
     Use,
 )
-from kspec.diagnostics import Problem, Route, UsageError
+from kspec.convert.code.refusal import refuse
+from kspec.diagnostics import Route
 
-CODE = "code-style"
 SEQUENTIAL = "keras.Sequential"
 
 
@@ -37,7 +38,8 @@ def sequential(program: Program, paths: Paths) -> list[list[str]]:
     if len(program.inputs) > 1:
         _refuse(f"the model has {len(program.inputs)} inputs", ("inputs", program.inputs[1].name))
     if program.form != "one":
-        _refuse(f"the model has {len(program.outputs)} outputs" if len(program.outputs) > 1 else "", ("outputs",))
+        several = len(program.outputs) > 1
+        _refuse(f"the model has {len(program.outputs)} outputs" if several else "its output has a name", ("outputs",))
     if program.own:
         _refuse("the model has a class of its own", ("class",))
     chain = _Chain(program.inputs[0].variable)
@@ -47,9 +49,8 @@ def sequential(program: Program, paths: Paths) -> list[list[str]]:
     return [*functions, _build(program, paths)]
 
 
-def _refuse(message: str, route: Route) -> None:
-    help = "`--style functional` and `--style subclass` can say it"
-    raise UsageError(Problem(CODE, f"a sequential model is one chain, and {message}", route, help))
+def _refuse(message: str, route: Route) -> NoReturn:
+    refuse(f"a sequential model is one chain, and {message}", route, "`--style functional` can say it")
 
 
 class _Chain:
@@ -79,8 +80,6 @@ class _Chain:
                 self.models.add(each.variable)
             elif isinstance(each, Saved):
                 self.models.add(each.variable)
-            elif isinstance(each, Table):
-                _refuse("steps are taken again by their names", ("layers",))
             elif isinstance(each, (For, If)):
                 self.follow(each.body)
 
@@ -139,7 +138,7 @@ def _chain(body: list[Statement], first: list[Expr], name: str | None, weights: 
     else:
         lines = statement("model = ", Call(Text(SEQUENTIAL), _named(name)), indent=4)
         for each in first:
-            lines += statement("model.add(", each, ")", 4)
+            lines += statement("", call("model.add", each), indent=4)
         lines += _added(body, paths, 4)
     if weights:
         lines.append(f"    model.load_weights({paths.here(weights)})")
@@ -198,7 +197,7 @@ def _added(body: list[Statement], paths: Paths, indent: int) -> list[str]:
 def _add(each: Apply, indent: int) -> list[str]:
     what = each.what
     if isinstance(what, New):
-        return statement("model.add(", what.made, ")", indent)
+        return statement("", call("model.add", what.made), indent=indent)
     if isinstance(what, Kept):
         return [f"{' ' * indent}model.add({what.variable})"]
     assert not isinstance(what, Op)  # `follow` has refused it

@@ -17,7 +17,15 @@ from kspec.convert.ordering import ordered_calls
 from kspec.convert.sameness import difference
 from kspec.model.archive import load_shapes
 from kspec.model.backend import load_keras
-from kspec.model.private import abstract_variables, call_arguments, graph_of, made_by, structure_of_outputs
+from kspec.model.private import (
+    abstract_variables,
+    call_arguments,
+    graph_of,
+    layers_in,
+    made_by,
+    rename,
+    structure_of_outputs,
+)
 
 LOADED, FLAT = "__loaded__", "__flat__"
 
@@ -31,10 +39,14 @@ def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequen
     before = keras.config.dtype_policy()
     try:
         with abstract_variables():
-            namespace = run(text, folder, program.shared, classes)
-            made = namespace["build_model"]()
+            made = run(text, folder, program.shared, classes)["build_model"]()
+            if classes:
+                made = _traced(made, built)
             one, other = ends(built, program, built), ends(made, program, built)
-            return difference(one, other)
+            what = difference(_flattened(one), _flattened(other)) if classes else difference(one, other)
+            if not what and classes:  # and as it will be used
+                what = _weights_differ(built, run(text, folder, frozenset())["build_model"]())
+            return what
     except Exception as error:  # whatever the code does, it is not the model then
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
     finally:
@@ -62,8 +74,33 @@ def ends(model: Any, program: Program, built: Any) -> Any:
     return keras.Model(model.inputs, outputs)
 
 
-def _flat(model: Any, tensors: Any) -> Any:
-    """What a model gives, by calls of its layers and not of itself."""
+def _traced(model: Any, built: Any) -> Any:
+    """The functional model of what a subclassed model's `call` does."""
+    keras = load_keras()
+    inputs = {
+        tensor.name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+        for tensor in built.inputs
+    }
+    fed = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+    return keras.Model(list(inputs.values()), model.call(fed))
+
+
+def _flattened(model: Any) -> Any:
+    """A model whose layers are called one by one, those of models in it too."""
+    keras = load_keras()
+    inputs = [keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in model.inputs]
+    for place, layer in enumerate(layers_in(model)):  # names of models inside are those of others too
+        rename(layer, f"layer_{place}")
+    return keras.Model(inputs, _flat(model, inputs, inside=True))
+
+
+def _weights_differ(built: Any, made: Any) -> str:
+    shapes = [sorted(str(variable.shape) for variable in model.weights) for model in (built, made)]
+    return "" if shapes[0] == shapes[1] else "its weights have other shapes"
+
+
+def _flat(model: Any, tensors: Any, inside: bool = False) -> Any:
+    """What a model gives, by calls of its layers and not of itself; `inside`, models in it are treated likewise."""
     keras = load_keras()
     known: dict[tuple[int, int, int], Any] = {}
     for given, tensor in zip(model.inputs, keras.tree.flatten(tensors), strict=True):
@@ -73,11 +110,21 @@ def _flat(model: Any, tensors: Any) -> Any:
         return known[_key(value)] if hasattr(value, "_keras_history") else value
 
     for each in ordered_calls(model):
-        given, named = keras.tree.map_structure(there, call_arguments(each.operation, each.place))
-        made = each.operation(*given, **named)
+        given, named = call_arguments(each.operation, each.place)
+        given = keras.tree.map_structure(there, given)
+        # masks are made of no call, and are made again
+        named = {key: keras.tree.map_structure(there, item) for key, item in named.items() if _is_of(known, item)}
+        into = inside and isinstance(each.operation, keras.Model)
+        made = _flat(each.operation, given, True) if into else each.operation(*given, **named)
         for index, tensor in enumerate(keras.tree.flatten(made)):
             known[id(each.operation), each.place, index] = tensor
     return keras.tree.map_structure(there, structure_of_outputs(graph_of(model)))
+
+
+def _is_of(known: Mapping[tuple[int, int, int], Any], value: Any) -> bool:
+    """Whether every tensor in a value comes of the calls that are known."""
+    tensors = [each for each in load_keras().tree.flatten(value) if hasattr(each, "_keras_history")]
+    return all(_key(each) in known for each in tensors)
 
 
 def _key(tensor: Any) -> tuple[int, int, int]:

@@ -34,13 +34,14 @@ from kspec.spec.graph import Saved as SavedModel
 from kspec.spec.walk import snake_case
 
 
-def unrolled(compiled: Compiled, facts: Facts) -> Program:
-    """The program of a spec's graph. Raises Unsaid."""
+def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset()) -> Program:
+    """The program of a spec's graph; the layers `asked` for have their names. Raises Unsaid."""
     spec, graph = compiled.spec, compiled.graph
     modules: dict[str, set[str]] = {}
     writer, outer, functions = Writer(modules), Words(), list[Function]()
     form, pairs = outputs_of(graph)
     named = frozenset(name for name, _ in pairs) if form == "list" else frozenset[str]()
+    named |= asked
     heads = float32_heads(graph) if facts.short else frozenset[str]()
     level = Level(writer, Words(outer), outer, functions, facts.tensors, named)
     inputs = [level.input(given) for given in graph.inputs]
@@ -53,6 +54,7 @@ def unrolled(compiled: Compiled, facts: Facts) -> Program:
     own = own_class(spec.class_, modules)
     weights = spec.weights or ""
     body = level.body
+    nested = frozenset(function.block for function in functions)
     return Program(
         spec.name,
         [],
@@ -66,6 +68,7 @@ def unrolled(compiled: Compiled, facts: Facts) -> Program:
         spec.seed,
         weights,
         own,
+        nested=nested,
         modules=modules,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kspec.convert.code.calls import Here
 from kspec.convert.code.expr import Argument, Expr, Items, Text, texts
-from kspec.convert.code.frames import Bound, Frame, Tensor
+from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.names import Words
 from kspec.convert.code.program import Apply, Function, Kept, Make, Model, Parameter, Unsaid, Use
 from kspec.convert.code.read import Reader
@@ -48,7 +48,7 @@ class Blocks(Reader):
             return self._model(function, variables, block, own, automatic, nested, here)
         wires = self._tensors(function, block, here)
         return self._called(
-            Use(function, variables, own or automatic or block), [*wires], function, own, automatic, here
+            Use(function, variables, _hint(own, automatic, block)), [*wires], function, own, automatic, here
         )
 
     # -- a use -------------------------------------------------------------------------------------------------
@@ -283,3 +283,9 @@ def _one(tensor: Tensor) -> str:
     if not isinstance(tensor, str):
         raise Unsaid("an output of a block is several tensors")
     return tensor
+
+
+def _hint(own: Any, automatic: str | None, block: str) -> str:
+    """What a use is called: in a loop without what counts it."""
+    name = split(own)[0].rstrip("_") if has_variables(own) else own
+    return name if isinstance(name, str) and name else automatic or block

@@ -22,6 +22,9 @@ from kspec.spec.variables import needed_by
 def structured(compiled: Compiled, facts: Facts) -> Program:
     """The program of a spec's structure. Raises Unsaid."""
     return _Whole(inlined(compiled), facts).program()
+def structured(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset()) -> Program:
+    """The program of a spec's structure; the layers `asked` for have their names. Raises Unsaid."""
+    return _Whole(compiled, facts).program(asked)
 
 
 class _Whole:
@@ -33,10 +36,11 @@ class _Whole:
         data = compiled.source.data
         self.raw: Mapping[str, Any] = data if isinstance(data, dict) else {}
 
-    def program(self) -> Program:
+    def program(self, names: frozenset[str]) -> Program:
         spec, graph = self.spec, self.compiled.graph
         form, pairs = outputs_of(self.compiled.graph)
         named = frozenset(name for name, _ in pairs) if form == "list" else frozenset()
+        named |= names
         blocks = Blocks(
             self.compiled, self.facts, self.writer, named, words=self.words, variables=self.compiled.variables
         )
@@ -62,6 +66,7 @@ class _Whole:
             spec.seed,
             spec.weights or "",
             own_class(spec.class_, self.modules),
+            frozenset(name for name, body in spec.blocks.items() if body.get("nested") is True),
             frozenset(blocks.shared),
             self.modules,
         )

@@ -11,18 +11,23 @@ from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program, Unsaid
+from kspec.convert.code.refusal import refusal
+from kspec.convert.code.script import Training, script
 from kspec.convert.code.sequential import sequential
+from kspec.convert.code.subclass import classes_of, subclass
 from kspec.convert.code.trial import tried
 from kspec.convert.code.unroll import unrolled
 from kspec.convert.code.whole import structured
-from kspec.diagnostics import Problem, UsageError
 from kspec.model.build import Abstract
 from kspec.model.policies import is_short
 from kspec.spec.compiled import Compiled
 
 Style = Literal["functional", "sequential", "subclass"]
-CODE = "code-style"
-STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {"functional": functional, "sequential": sequential}
+STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {
+    "functional": functional,
+    "sequential": sequential,
+    "subclass": subclass,
+}
 
 
 class Code(NamedTuple):
@@ -32,8 +37,9 @@ class Code(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def write(compiled: Compiled, built: Abstract, folder: Path, style: Style) -> Code:
-    """The module of a spec whose model, with nothing allocated, is `built`; it will lie in `folder`.
+def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, training: Training | None = None) -> Code:
+    """The module of a spec whose model, with nothing allocated, is `built`; it will lie in `folder`. With `training` it
+    is a script that trains the model.
 
     The spec's structure is written where the code then makes that model; else its graph, call by call.
     Raises UsageError where neither can be said in this style.
@@ -42,33 +48,39 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style) -> Co
     known = facts(compiled.expanded, compiled.graph, built.tensors, policy is not None and is_short(policy))
     reasons: list[str] = []
     for program_of in (structured, unrolled):
-        found = _written(program_of, compiled, known, built, folder, STYLES[style], reasons)
+        found = _written(program_of, compiled, known, built, folder, style, training, reasons)
         if found is not None:
             notes = (f"every step is written out: {reasons[0]}",) if reasons else ()
             return Code(found, notes)
-    raise UsageError(Problem(CODE, f"this spec cannot be written as code: {reasons[-1]}"))
+    raise refusal(f"this spec cannot be written in this style: {reasons[-1]}", (), "`--style functional` can say most")
 
 
 def _written(
-    program_of: Callable[[Compiled, Facts], Program],
+    program_of: Callable[[Compiled, Facts, frozenset[str]], Program],
     compiled: Compiled,
     known: Facts,
     built: Abstract,
     folder: Path,
-    style: Callable[[Program, Paths], list[list[str]]],
+    style: Style,
+    training: Training | None,
     reasons: list[str],
 ) -> str | None:
     """The code of one way to read a spec; None, with the reason noted, where it is not the spec's model."""
     try:
-        program = program_of(compiled, known)
+        asked = frozenset(name for name, _, _ in training.adapted) if training is not None else frozenset[str]()
+        program = program_of(compiled, known, asked)
         if program.weights and program.shared:
             raise Unsaid("the weights are those of a model without models in it")
         paths = Paths(folder)
-        text = module(style(program, paths), program.modules, _note(compiled))
+        functions = STYLES[style](program, paths)
+        if training is not None:
+            functions = script(functions, program, compiled.spec, training, paths, style)
+        text = module(functions, program.modules, _note(compiled), is_script=training is not None)
     except Unsaid as error:
         reasons.append(str(error))
         return None
-    wrong = tried(text, program, built.model, folder)
+    classes = classes_of(program) if style == "subclass" else ()
+    wrong = tried(text, program, built.model, folder, classes)
     if wrong:
         reasons.append(wrong)
     return None if wrong else text
