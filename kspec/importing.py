@@ -59,10 +59,10 @@ def import_model(
         found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
     else:
         _check_flags(label, shapes, scale)
-        found = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
-    if weights is not None:
-        deeply(lambda: _write_weights(source, label, found.text, folder, tuple(trust), Path(weights)), _LARGE)
-        found = found.with_weights(os.path.relpath(weights, folder))
+        found = made = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
+        if weights is not None:
+            deeply(lambda: _write_weights(source, label, made.text, folder, tuple(trust), Path(weights)), _LARGE)
+            found = made.with_weights(os.path.relpath(weights, folder))
     if output is not None:
         write_atomically(output, found.text)
     if tell is not None:

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     Pathlike = str | os.PathLike[str]
 
 _KINDS: Mapping[str, Kind] = {
-    **{".npz": "npz", ".npy": "npy", ".h5": "h5", ".hdf5": "h5"},
-    **{".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"},
+    ".npz": "npz",
+    ".npy": "npy",
+    ".h5": "h5",
+    ".hdf5": "h5",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
 }
 _HELP = "write the arrays to an `.npz`, or train with `kspec fit`"
 

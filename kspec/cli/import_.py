@@ -40,8 +40,6 @@ def command(
     output: Path | None,
     names: Literal["needed", "all"],
     weights: Path | None,
-    names: str,
-    weights: Path | None,
     shapes: tuple[str, ...],
     scale: str | None,
     quiet: bool,
@@ -68,11 +66,10 @@ def command(
         if not quiet:
             click.echo(f"note: {note}", err=True)
 
-    text = import_model(source, output=output, names=names, trust=trust, weights=weights, tell=tell)
     text = import_model(
         source,
         output=output,
-        names=names,  # type: ignore[arg-type]
+        names=names,
         trust=trust,
         weights=weights,
         shapes=dict(map(_shape, shapes)),

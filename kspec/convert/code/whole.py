@@ -19,12 +19,9 @@ from kspec.spec.graph import Ref
 from kspec.spec.variables import needed_by
 
 
-def structured(compiled: Compiled, facts: Facts) -> Program:
-    """The program of a spec's structure. Raises Unsaid."""
-    return _Whole(inlined(compiled), facts).program()
 def structured(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset()) -> Program:
     """The program of a spec's structure; the layers `asked` for have their names. Raises Unsaid."""
-    return _Whole(compiled, facts).program(asked)
+    return _Whole(inlined(compiled), facts).program(asked)
 
 
 class _Whole:
