@@ -11,16 +11,18 @@ from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program, Unsaid
-from kspec.convert.code.refusal import refusal
+from kspec.convert.code.refusal import refusal, refuse
 from kspec.convert.code.script import Training, script
 from kspec.convert.code.sequential import sequential
 from kspec.convert.code.subclass import classes_of, subclass
 from kspec.convert.code.trial import tried
 from kspec.convert.code.unroll import unrolled
 from kspec.convert.code.whole import structured
+from kspec.diagnostics import Route
 from kspec.model.build import Abstract
 from kspec.model.policies import is_short
 from kspec.spec.compiled import Compiled
+from kspec.spec.graph import Graph, Layer
 
 Style = Literal["functional", "sequential", "subclass"]
 STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {
@@ -44,6 +46,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
     The spec's structure is written where the code then makes that model; else its graph, call by call.
     Raises UsageError where neither can be said in this style.
     """
+    _refuse_adapted(compiled.graph)
     policy = compiled.spec.dtype_policy
     known = facts(compiled.expanded, compiled.graph, built.tensors, policy is not None and is_short(policy))
     reasons: list[str] = []
@@ -84,6 +87,22 @@ def _written(
     if wrong:
         reasons.append(wrong)
     return None if wrong else text
+
+
+def _refuse_adapted(graph: Graph) -> None:
+    """LoRA and quantization are no part of a model's making: a person does them to the model that the code makes."""
+    for layer in graph.layers.values():
+        if layer.lora is not None:
+            _refuse_done(layer, "lora", f"enable_lora({layer.lora.rank})", layer.lora.route)
+        if layer.quantize is not None:
+            _refuse_done(layer, "quantize", f'quantize("{layer.quantize.mode}")', layer.quantize.route)
+        if isinstance(layer.operation, Graph):
+            _refuse_adapted(layer.operation)
+
+
+def _refuse_done(layer: Layer, word: str, call: str, route: Route) -> None:
+    help = f'leave it out, name the step `{layer.name}`, and call `model.get_layer("{layer.name}").{call}`'
+    refuse(f"`{word}` is done to a model that is made, and is not written as code", route, help)
 
 
 def _note(compiled: Compiled) -> str:
