@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from kspec.diagnostics import Note, Problem, Route, SpecError
 from kspec.model import errors
 from kspec.model.private import layers_in, quantized_abstractly
+from kspec.model.quiet import without_keras_warnings
 from kspec.model.weights import load_all
 from kspec.spec.graph import Graph, Layer, Lora, Quantize
 
@@ -73,10 +73,11 @@ def _quantized(made: Any, layer: Layer, asked: Quantize, with_weights: bool) -> 
         if not hasattr(each, "quantization_config") or (each is not made and len(layers_in(each)) > 1):
             continue
         try:
-            if with_weights:
-                each.quantize(asked.mode)
-            else:
-                quantized_abstractly(each, asked.mode)
+            with without_keras_warnings():
+                if with_weights:
+                    each.quantize(asked.mode)
+                else:
+                    quantized_abstractly(each, asked.mode)
         except NotImplementedError:
             if each is made:
                 message = f"Keras cannot quantize `{layer.name}` to {asked.mode}"
@@ -96,8 +97,7 @@ def _adapted(made: Any, layer: Layer) -> Iterator[Problem]:
             yield problem
             continue
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with without_keras_warnings():
                 each.enable_lora(layer.lora.rank, lora_alpha=layer.lora.lora_alpha)
         except (ValueError, NotImplementedError) as error:
             message = f"`{each.name}` cannot have LoRA: {errors.brief(error)}"

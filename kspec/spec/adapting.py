@@ -106,14 +106,19 @@ def settled(operation: Any, words: Mapping[str, Any], here: Here, walk: Walk) ->
         value = words.get(word, getattr(here.context, word))
         if value is None or isinstance(operation, (Shared, Unknown, Graph)):
             continue
-        if isinstance(operation, Object) and not _has(operation, value):
+        if isinstance(operation, Object) and not has(operation, value):
             if word in words and operation.kind != "ops":
                 _refuse(operation, value, here, walk)
             continue
         found[word] = value
     adapter = found.get("lora")
     check_frozen(adapter, words.get("trainable", here.context.trainable), here.context, walk)
-    return adapter, found.get("quantize")
+    mode = found.get("quantize")
+    if adapter is not None and mode is not None and mode.mode == "float8":
+        message = "Keras has no LoRA in float8"
+        help = f"write `lora: false` or `quantize: false` beside the layer, or {listing(WHOLE)}"
+        walk.wrong("not-supported", message, adapter.route, here.context, help, "key")
+    return adapter, mode
 
 
 def check_frozen(adapter: Lora | None, trainable: bool | None, context: Context, walk: Walk) -> None:
@@ -125,7 +130,7 @@ def check_frozen(adapter: Lora | None, trainable: bool | None, context: Context,
 
 
 def _refuse(operation: Object, value: Lora | Quantize, here: Here, walk: Walk) -> None:
-    if isinstance(value, Quantize) and _has(operation, value._replace(mode=WHOLE[0])):
+    if isinstance(value, Quantize) and has(operation, value._replace(mode=WHOLE[0])):
         message, help = f"Keras cannot quantize {operation.name} to {value.mode}", f"it can to {listing(WHOLE)}"
         walk.wrong("not-supported", message, value.route, here.context, help)
         return
@@ -136,7 +141,7 @@ def _refuse(operation: Object, value: Lora | Quantize, here: Here, walk: Walk) -
     )
 
 
-def _has(operation: Object, value: Lora | Quantize) -> bool:
+def has(operation: Object, value: Lora | Quantize) -> bool:
     """Whether a layer, or one inside it, has LoRA or can be quantized; Keras says so by an argument of each."""
     if operation.kind == "ops":
         return False
@@ -145,7 +150,7 @@ def _has(operation: Object, value: Lora | Quantize) -> bool:
         return True  # code of one's own: nobody knows
     if entry is not None and operation.kind == "layers" and (entry.name in _WITHIN or entry.name in _having(value)):
         return True
-    return any(_has(each, value) for each in _inside(operation.args))
+    return any(has(each, value) for each in _inside(operation.args))
 
 
 def _having(value: Lora | Quantize) -> list[str]:
