@@ -96,7 +96,8 @@ def test_with_its_weights(ending: str, in_tmp: Path) -> None:
         model.save("small.keras")
     import_model("small.keras", output="small.yaml", weights=f"small{ending}")
     x = np.random.default_rng(2).normal(size=(3, 6, 4)).astype("float32")
-    np.testing.assert_array_equal(kspec.load("small.yaml").build()(x), model(x))
+    # Keras merges what LoRA has learned, nothing here, and rounds the scale anew
+    np.testing.assert_allclose(kspec.load("small.yaml").build()(x), model(x), rtol=1e-5)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -283,3 +283,17 @@ def test_a_problem_has_its_place() -> None:
         spec("lora: 9").build()
     assert all(problem.span is not None and problem.span.line == 4 for problem in caught.value.problems)
     assert samples is not None
+
+
+def test_what_changed_is_told(in_tmp: Path) -> None:
+    Path("a.yaml").write_text(SPEC.replace("    name: kind", "    name: kind\n    lora: 2"), encoding="utf-8")
+    Path("b.yaml").write_text(
+        SPEC.replace("    name: kind", "    name: kind\n    lora: {rank: 2, lora_alpha: 4}\n    quantize: int8"),
+        encoding="utf-8",
+    )
+    found = kspec.diff("a.yaml", "b.yaml")
+    changed = {change.path: (change.before, change.after) for each in found.steps for change in each.changes}
+    assert changed == {"lora": (2, {"rank": 2, "lora_alpha": 4}), "dtype": ("float32", "int8_from_float32")}
+    sliced = kspec.load("b.yaml").slice("kind")
+    assert "lora: {rank: 2, lora_alpha: 4}" in sliced
+    assert "quantize: int8" in sliced
