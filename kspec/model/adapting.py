@@ -24,7 +24,19 @@ def adapt(model: Any, graph: Graph, *, with_weights: bool) -> list[Problem]:
         if layer.quantize is not None:
             yield from _quantized(made, layer, layer.quantize, with_weights)
 
-    return [*_each(model, graph, work), *_each(model, graph, _adapted)]
+    found = [*_each(model, graph, work), *_each(model, graph, _adapted)]
+    return found or [
+        *_in_vain(model, graph, "lora", lambda layer: getattr(layer, "lora_enabled", False)),
+        *_in_vain(model, graph, "quantize", lambda layer: getattr(layer, "quantization_mode", None)),
+    ]
+
+
+def _in_vain(model: Any, graph: Graph, word: str, has: Callable[[Any], Any]) -> list[Problem]:
+    """What is asked for where no layer has it: of saved models, and of code, nobody knows before."""
+    routes = [asked.route for layer in graph.layers.values() if (asked := getattr(layer, word)) is not None]
+    if not routes or any(has(layer) for layer in layers_in(model)):
+        return []
+    return [Problem("misplaced-word", f"`{word}` finds no layer that has it", routes[0], at="key")]
 
 
 def load_and_adapt(model: Any, graph: Graph, weights: str | None) -> list[Problem]:

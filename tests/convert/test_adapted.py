@@ -59,12 +59,12 @@ layers:
         (lambda model: lora(model, 2), "lora: 2\n"),
         (lambda model: lora(model, 2, lora_alpha=5), "lora:\n  rank: 2\n  lora_alpha: 5\n"),
         (lambda model: quantized(model, "int8"), "quantize: int8\n"),
-        (lambda model: quantized(model, "int4"), "quantize: int4\n"),
+        pytest.param(lambda model: quantized(model, "int4"), "quantize: int4\n", marks=pytest.mark.slow),
         (lambda model: quantized(model, "float8"), "quantize: float8\n"),
         (lambda model: lora(quantized(model, "int8"), 1), "lora: 1\nquantize: int8\n"),
     ],
 )
-@pytest.mark.parametrize("saved", [False, True])
+@pytest.mark.parametrize("saved", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_word_at_the_top(change: Any, said: str, saved: bool, in_tmp: Path) -> None:
     model = change(made())
     if saved:
@@ -89,7 +89,7 @@ def test_a_word_beside_a_layer() -> None:
     assert "    name: last\n    lora: 3\n" in text or "    lora: 3\n    name: last\n" in text
 
 
-@pytest.mark.parametrize("ending", [".weights.h5", ".safetensors"])
+@pytest.mark.parametrize("ending", [pytest.param(".weights.h5", marks=pytest.mark.slow), ".safetensors"])
 def test_with_its_weights(ending: str, in_tmp: Path) -> None:
     model = lora(quantized(made(), "int8"), 1)
     with without_keras_warnings():

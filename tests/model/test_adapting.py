@@ -12,12 +12,11 @@ import pytest
 
 import kspec
 from kspec import catalog
-from kspec.catalog import samples
 from kspec.diagnostics import SpecError, UsageError
 from kspec.model.private import layers_in
 from kspec.model.quiet import without_keras_warnings
 from kspec.model.save import save
-from kspec.spec.adapting import MODES, _having
+from kspec.spec.adapting import having
 from kspec.spec.graph import Lora, Quantize
 from tests.conftest import SPECS, run_kspec
 from tests.model.twins import keras
@@ -39,6 +38,12 @@ layers:
 compile: {optimizer: {SGD: 0.01}, loss: {SparseCategoricalCrossentropy: {from_logits: true}}}
 fit: {epochs: 2, batch_size: 16}
 """
+LONG = pytest.mark.slow
+"""XLA compiles what quantizes, and what is quantized, operation by operation."""
+ENDINGS = (".keras", ".weights.h5", ".safetensors")
+QUICK = [*(("lora: 2", ending) for ending in ENDINGS), ("quantize: int8", ".keras"), ("quantize: float8", ".keras")]
+REST = [(change, ending) for change in ("quantize: int8", "quantize: int4\nlora: 2") for ending in ENDINGS]
+REST.remove(QUICK[3])
 TOKENS = np.random.default_rng(1).integers(0, 9, (64, 6)).astype("int32")
 KINDS = TOKENS[:, 0] % 4
 
@@ -98,7 +103,7 @@ def test_lora_is_keras_own() -> None:
     assert found.get_layer("dense").lora_alpha == 6
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["int8", "float8", pytest.param("int4", marks=LONG)])
 def test_quantized_is_keras_own(mode: str) -> None:
     same(spec(f"quantize: {mode}").build(), quantized(model(), mode))
     if mode == "float8":
@@ -109,7 +114,11 @@ def test_quantized_is_keras_own(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["lora: 2", "quantize: int8", "quantize: int4", "quantize: float8", "lora: 2\nquantize: int4"]
+    "change",
+    [
+        *("lora: 2", "quantize: float8", "lora: 2\nquantize: int4"),
+        *(pytest.param(each, marks=LONG) for each in ("quantize: int8", "quantize: int4")),
+    ],
 )
 def test_nothing_is_computed_to_know_it(change: str) -> None:
     """Shapes, dtypes, what is trained: the same without values."""
@@ -150,8 +159,8 @@ def test_every_layer_that_has_it_is_known() -> None:
         cls = getattr(keras.layers, name, None)
         if cls is None or not isinstance(cls, type):
             continue
-        assert (name in _having(Lora(1, None, ()))) == hasattr(cls, "enable_lora"), name
-        assert (name in _having(Quantize("int8", ()))) == (cls.quantize is not keras.layers.Layer.quantize), name
+        assert (name in having(Lora(1, None, ()))) == hasattr(cls, "enable_lora"), name
+        assert (name in having(Quantize("int8", ()))) == (cls.quantize is not keras.layers.Layer.quantize), name
     layer = keras.layers.Embedding(3, 4)
     layer.build()
     with pytest.raises(NotImplementedError):
@@ -161,8 +170,7 @@ def test_every_layer_that_has_it_is_known() -> None:
 # -- weights and files -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".safetensors"])
-@pytest.mark.parametrize("change", ["lora: 2", "quantize: int8", "quantize: int4\nlora: 2"])
+@pytest.mark.parametrize(("change", "ending"), [*QUICK[:4], *(pytest.param(*each, marks=LONG) for each in REST)])
 def test_weights_come_first(change: str, ending: str, in_tmp: Path) -> None:
     """Those of the plain model are loaded before LoRA is added, which learns from there; before they are quantized."""
     save(spec("", SPEC.replace("seed: 3", "seed: 8")).build(), Path(f"base{ending}"))
@@ -180,8 +188,7 @@ def test_weights_come_first(change: str, ending: str, in_tmp: Path) -> None:
     np.testing.assert_array_equal(found(TOKENS), own(TOKENS))
 
 
-@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".safetensors"])
-@pytest.mark.parametrize("change", ["lora: 2", "quantize: int8", "quantize: float8", "quantize: int4\nlora: 2"])
+@pytest.mark.parametrize(("change", "ending"), [*QUICK, *(pytest.param(*each, marks=LONG) for each in REST)])
 def test_its_own_file_fits(change: str, ending: str, in_tmp: Path) -> None:
     made = spec(change).build()
     for layer in made.layers:
@@ -211,7 +218,9 @@ def fit(change: str, output: str, *more: str) -> Any:
     return run_kspec("fit", "small.yaml", "--data", "data.npz", "-o", output, "-q", *more)
 
 
-@pytest.mark.parametrize("change", ["lora: 2", "quantize: int8\nlora: 2", "quantize: float8"])
+@pytest.mark.parametrize(
+    "change", ["lora: 2", *(pytest.param(each, marks=LONG) for each in ("quantize: int8\nlora: 2", "quantize: float8"))]
+)
 def test_training_is_keras_own(change: str, in_tmp: Path) -> None:
     """kspec's loop changes what Keras's own changes: LoRA alone where a kernel is frozen, float8's scales too."""
     made, own = spec(change).build(), spec(change).build()
@@ -233,7 +242,7 @@ def test_training_is_keras_own(change: str, in_tmp: Path) -> None:
     assert json.loads(scores.out)["loss"] == pytest.approx(plain.evaluate(TOKENS, KINDS, verbose=0), rel=1e-4)
 
 
-@pytest.mark.parametrize("change", ["lora: 2", "quantize: int8\nlora: 2"])
+@pytest.mark.parametrize("change", ["lora: 2", pytest.param("quantize: int8\nlora: 2", marks=LONG)])
 def test_resumed_is_unbroken(change: str, in_tmp: Path) -> None:
     assert fit(change, "whole", "--epochs", "3").status == 0
     assert fit(change, "parts", "--epochs", "1").status == 0
@@ -257,6 +266,7 @@ def test_whole_numbers_do_not_learn(mode: str, in_tmp: Path) -> None:
     assert spec("", frozen).check_trained() is None
 
 
+@LONG
 def test_evaluating_a_run_quantized(in_tmp: Path) -> None:
     """A spec quantizes what was trained without."""
     assert fit("", "run").status == 0
@@ -282,7 +292,6 @@ def test_a_problem_has_its_place() -> None:
     with pytest.raises(SpecError) as caught:
         spec("lora: 9").build()
     assert all(problem.span is not None and problem.span.line == 4 for problem in caught.value.problems)
-    assert samples is not None
 
 
 def test_what_changed_is_told(in_tmp: Path) -> None:
@@ -297,3 +306,25 @@ def test_what_changed_is_told(in_tmp: Path) -> None:
     sliced = kspec.load("b.yaml").slice("kind")
     assert "lora: {rank: 2, lora_alpha: 4}" in sliced
     assert "quantize: int8" in sliced
+
+
+@pytest.mark.parametrize("word", ["lora: 2", "quantize: int8"])
+def test_a_saved_model_is_adapted_inside(word: str, in_tmp: Path) -> None:
+    """Every layer in it that has it; and where none has, that is told."""
+    for name, layer in (("dense", "Dense: 4"), ("norm", "LayerNormalization")):
+        text = (
+            f"kspec: 1\ninputs: {{x: 6}}\nlayers: [{{{layer}}}]\n"
+            if ":" in layer
+            else "kspec: 1\ninputs: {x: 6}\nlayers: [LayerNormalization]\n"
+        )
+        save(kspec.loads(text).build(), Path(f"{name}.keras"))
+    text = f"kspec: 1\ninputs: {{x: 6}}\nlayers:\n  - model: NAME.keras\n    {word}\n"
+    made = kspec.loads(text.replace("NAME", "dense")).build()
+    inside = [each for each in layers_in(made) if isinstance(each, keras.layers.Dense)]
+    assert [(each.lora_enabled, each.quantization_mode) for each in inside] == [
+        (True, None) if "lora" in word else (False, "int8")
+    ]
+    with pytest.raises(SpecError, match=r"finds no layer that has it") as caught:
+        kspec.loads(text.replace("NAME", "norm")).plan()
+    assert caught.value.problems[0].span is not None
+    assert caught.value.problems[0].span.line == 5
