@@ -53,7 +53,9 @@ def built(spec: Path, output: str) -> Path:
     return Path(output)
 
 
-@pytest.mark.parametrize("name", ["bidirectional_lstm", "decoder", "transfer", "unet", "attention_ops", "siamese_twin"])
+@pytest.mark.parametrize(
+    "name", ["bidirectional_lstm", "decoder", "transfer", pytest.param("unet", marks=pytest.mark.slow), "siamese_twin"]
+)
 @pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".safetensors"])
 def test_every_weight_arrives(name: str, ending: str, in_tmp: Path) -> None:
     """Out of a file of each kind into the same spec under another seed: every number, wherever the file has it."""

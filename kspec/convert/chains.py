@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kspec import catalog
+from kspec.spec.adapting import READERS, written
 from kspec.spec.canonical import arguments, is_function, plain
 from kspec.spec.graph import Graph, Layer, Node, Ref, refs
 from kspec.spec.objects import Object
@@ -206,8 +207,9 @@ def _joined_refs(node: Node, layer: Layer) -> list[Ref] | None:
 def _words(layer: Layer) -> Mapping[str, Any]:
     if is_function(layer):
         return {}
-    found = {word: getattr(layer, word) for word in ("trainable", "dtype")}
-    return {word: plain(value) for word, value in found.items() if value is not None}
+    found = {word: plain(value) for word in ("trainable", "dtype") if (value := getattr(layer, word)) is not None}
+    more = {word: written(value) for word in READERS if (value := getattr(layer, word)) is not None}
+    return found | more
 
 
 def operation_data(operation: Object) -> Step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kspec.convert.adapted import apart
 from kspec.convert.calls import bind
 from kspec.convert.functions import function
 from kspec.convert.minimal import Minimal, serialized
@@ -195,10 +196,12 @@ class _Level:
         if isinstance(layer, load_keras().Model):
             inner = _Level(self.policy, self.minimal, self.notes, self.all_names).graph(layer, name, nested=True)
             return Layer(name, inner, frozen, None, None, (), ())
-        saved = serialized(layer)["config"].get("dtype")
+        found = apart(serialized(layer), layer.name)
+        saved = found.saved["config"].get("dtype")
         own = written(saved, name) if saved is not None else None
         policy = None if own == self.policy else own
-        return Layer(name, self.minimal.operation(layer, policy), frozen, policy, None, (), ())
+        operation = self.minimal.operation(found.saved, policy, layer.name)
+        return Layer(name, operation, frozen, policy, None, (), (), found.lora, found.quantize)
 
 
 def _has_tensor(value: Any) -> bool:

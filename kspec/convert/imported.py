@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from kspec import catalog
+from kspec.convert.adapted import hoisted
 from kspec.convert.decompile import decompile
 from kspec.convert.policy import common_policy, in_force, with_heads
 from kspec.convert.spell import WIDTH, spelled
 from kspec.convert.training import compile_section
 from kspec.convert.words import uncounted
+from kspec.spec.adapting import written
 from kspec.spec.canonical import canonical
 from kspec.spec.graph import Graph
 from kspec.spec.objects import objects_in
@@ -48,7 +50,7 @@ def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names
     policy = common_policy(model)
     with in_force(policy):
         found = decompile(model, policy, all_names=names == "all")
-    graph = with_heads(found.graph, policy)
+    graph, words = hoisted(with_heads(found.graph, policy))
     given: dict[str, Any] = {"kspec": 1, "name": _title(graph.name, names), "compile": compile_section(compiled)}
     if modules := sorted(_modules(graph)):
         given["custom"] = modules
@@ -57,7 +59,7 @@ def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names
     if policy != "float32":
         given["dtype_policy"] = policy
     spec = Spec(**given)
-    data = canonical(spec, graph, folder)
+    data = canonical(spec, graph, folder, {word: written(value) for word, value in words.items()})
     if names == "needed":
         sections = {key: value for key, value in data.items() if key not in ("inputs", "blocks", "layers", "outputs")}
         data = spelled(graph, sections)

@@ -27,12 +27,11 @@ class Minimal:
     def __init__(self) -> None:
         self._known: dict[str, Object] = {}
 
-    def operation(self, layer: Any, policy: Any) -> Object:
-        """The layer as an Object; `policy` is what is written beside it. Raises Unwritable."""
-        saved = serialized(layer)
+    def operation(self, saved: Mapping[str, Any], policy: Any, name: str) -> Object:
+        """The layer `name` that Keras saves so as an Object; `policy` is written beside it. Raises Unwritable."""
         wanted = comparable(saved)
         key = frozen_text([saved["module"], saved["class_name"], wanted, policy])
-        search = _Search(layer.name, saved, wanted, policy)
+        search = _Search(name, saved, wanted, policy)
         if key not in self._known:
             self._known[key] = search.found()
         found = self._known[key]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kspec.convert.adapted import source_policy
 from kspec.model.backend import load_keras
 from kspec.model.private import graph_of, layers_in, made_by
 from kspec.spec.sections import POLICIES
@@ -22,7 +23,7 @@ def common_policy(model: Any) -> str:
     """
     keras = load_keras()
     layers = [each for each in layers_in(model) if not isinstance(each, (keras.Model, keras.layers.InputLayer))]
-    counts = Counter(str(getattr(layer.dtype_policy, "name", "")) for layer in layers)
+    counts = Counter(source_policy(str(getattr(layer.dtype_policy, "name", ""))) for layer in layers)
     most = next((name for name, _ in counts.most_common() if name in POLICIES), "float32")
     if most == "float32" or keras.dtype_policies.get(most).compute_dtype not in _SHORT:
         return most

@@ -24,7 +24,7 @@ from kspec.spec.writing import dump
 
 WIDTH = 120
 """Columns of a line: a layer with its arguments stands in one, which is how copies are seen."""
-_FIRST = ("name", "dtype_policy", "class", "custom", "vars")
+_FIRST = ("name", "dtype_policy", "lora", "quantize", "class", "custom", "vars")
 
 
 def spelled(graph: Graph, sections: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from kspec.diagnostics import Note, Problem, Route, SpecError
 from kspec.model import errors
 from kspec.model.private import layers_in, quantized_abstractly
+from kspec.model.quiet import without_keras_warnings
 from kspec.model.weights import load_all
 from kspec.spec.graph import Graph, Layer, Lora, Quantize
 
@@ -24,7 +24,19 @@ def adapt(model: Any, graph: Graph, *, with_weights: bool) -> list[Problem]:
         if layer.quantize is not None:
             yield from _quantized(made, layer, layer.quantize, with_weights)
 
-    return [*_each(model, graph, work), *_each(model, graph, _adapted)]
+    found = [*_each(model, graph, work), *_each(model, graph, _adapted)]
+    return found or [
+        *_in_vain(model, graph, "lora", lambda layer: getattr(layer, "lora_enabled", False)),
+        *_in_vain(model, graph, "quantize", lambda layer: getattr(layer, "quantization_mode", None)),
+    ]
+
+
+def _in_vain(model: Any, graph: Graph, word: str, has: Callable[[Any], Any]) -> list[Problem]:
+    """What is asked for where no layer has it: of saved models, and of code, nobody knows before."""
+    routes = [asked.route for layer in graph.layers.values() if (asked := getattr(layer, word)) is not None]
+    if not routes or any(has(layer) for layer in layers_in(model)):
+        return []
+    return [Problem("misplaced-word", f"`{word}` finds no layer that has it", routes[0], at="key")]
 
 
 def load_and_adapt(model: Any, graph: Graph, weights: str | None) -> list[Problem]:
@@ -73,10 +85,11 @@ def _quantized(made: Any, layer: Layer, asked: Quantize, with_weights: bool) -> 
         if not hasattr(each, "quantization_config") or (each is not made and len(layers_in(each)) > 1):
             continue
         try:
-            if with_weights:
-                each.quantize(asked.mode)
-            else:
-                quantized_abstractly(each, asked.mode)
+            with without_keras_warnings():
+                if with_weights:
+                    each.quantize(asked.mode)
+                else:
+                    quantized_abstractly(each, asked.mode)
         except NotImplementedError:
             if each is made:
                 message = f"Keras cannot quantize `{layer.name}` to {asked.mode}"
@@ -96,8 +109,7 @@ def _adapted(made: Any, layer: Layer) -> Iterator[Problem]:
             yield problem
             continue
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with without_keras_warnings():
                 each.enable_lora(layer.lora.rank, lora_alpha=layer.lora.lora_alpha)
         except (ValueError, NotImplementedError) as error:
             message = f"`{each.name}` cannot have LoRA: {errors.brief(error)}"

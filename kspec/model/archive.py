@@ -22,6 +22,7 @@ from kspec import catalog
 from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.initial import values_put_off
+from kspec.model.private import layers_in
 from kspec.model.weightsfile import MOST, arrays, is_swollen
 from kspec.spec.graph import Saved
 from kspec.spec.project import OF_KERAS
@@ -234,10 +235,11 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
     """
     config = read_config(path, trust)
     keras = load_keras()
-    own = _own_objects(config, frozenset(trust), modules, path)
+    own, alphas = _own_objects(config, frozenset(trust), modules, path), _alphas(config)
     try:
         with values_put_off():  # the file's own come next
-            return _model(keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True), path)
+            made = keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
+            return _with_alphas(_model(made, path), alphas)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, AttributeError) as error:
         raise _wrong(path, f"Keras cannot load this model: {reason(error)}") from None
 
@@ -287,10 +289,10 @@ def load_shapes(path: Path, trust: Iterable[str] = (), modules: Iterable[str] = 
 def make_model(config: dict[str, Any], path: Path, trust: Iterable[str] = (), modules: Iterable[str] = ()) -> Any:
     """The model of a configuration that was admitted, without weights. Raises FileError."""
     keras = load_keras()
-    own = _own_objects(config, frozenset(trust), modules, path)
+    own, alphas = _own_objects(config, frozenset(trust), modules, path), _alphas(config)
     try:
         made = keras.saving.deserialize_keras_object({**config, "compile_config": None}, custom_objects=own)
-        return _model(made, path)
+        return _with_alphas(_model(made, path), alphas)
     except (ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError) as error:
         raise _wrong(path, f"Keras cannot make this model: {_first_line(error)}") from None
 
@@ -299,6 +301,21 @@ def _model(made: Any, path: Path) -> Any:
     if not isinstance(made, load_keras().Model):
         raise _wrong(path, "config.json is not a model's configuration")
     return made
+
+
+def _alphas(config: dict[str, Any]) -> dict[str, Any]:
+    """The `lora_alpha` of each layer that has one, by its name: making the model empties its configuration."""
+    inner = (item.get("config") for item in serialized(config))
+    found = [each for each in inner if isinstance(each, dict) and isinstance(each.get("lora_alpha"), (int, float))]
+    return {str(each.get("name")): each["lora_alpha"] for each in found}
+
+
+def _with_alphas(model: Any, alphas: dict[str, Any]) -> Any:
+    """The model with the `lora_alpha` that its configuration had: Keras reads it, and then forgets it."""
+    for layer in layers_in(model) if alphas else ():
+        if getattr(layer, "lora_enabled", False) and layer.name in alphas:
+            layer.lora_alpha = alphas[layer.name]
+    return model
 
 
 _SHAPES = re.compile(r"variable\.shape=(\(.*?\)).*value\.shape=(\(.*?\)).*path=([^,>]+)")

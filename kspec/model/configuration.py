@@ -32,7 +32,11 @@ def arguments_of(operation: Any) -> dict[str, Any]:
     except Exception:  # a class of one's own may have arguments that it does not save
         return {}
     policy = policy_name(operation)
-    return {str(key): _plain(value, policy) for key, value in config.items() if key not in _LAYER_WORDS}
+    found = {str(key): _plain(value, policy) for key, value in config.items() if key not in _LAYER_WORDS}
+    rank, alpha = found.pop("lora_rank", None), found.pop("lora_alpha", None)
+    if rank is not None and getattr(operation, "lora_enabled", False):  # as a spec's word has it
+        found["lora"] = rank if alpha in (None, rank) else {"rank": rank, "lora_alpha": alpha}
+    return found
 
 
 def _plain(value: Any, policy: str) -> Any:

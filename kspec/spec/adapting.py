@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kspec import catalog
 from kspec.diagnostics import Problem, Route, listing, suggestion
 from kspec.spec.graph import Graph, Lora, Quantize
 from kspec.spec.objects import Checker, Object
-from kspec.spec.steps import Shared, Unknown
+from kspec.spec.steps import Nested, Shared, Step, Unknown
 from kspec.spec.values import shown
 from kspec.spec.walk import Context, Here, Walk
 
@@ -99,56 +99,79 @@ def of_spec(word: str, value: Any, checker: Checker) -> Any:
     return found
 
 
-def settled(operation: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> tuple[Lora | None, Quantize | None]:
+def settled(
+    operation: Any, name: str, words: Mapping[str, Any], here: Here, walk: Walk
+) -> tuple[Lora | None, Quantize | None]:
     """What a step is given: its own words, else those around it where its layer has them."""
     found: dict[str, Any] = {}
     for word in READERS:
         value = words.get(word, getattr(here.context, word))
         if value is None or isinstance(operation, (Shared, Unknown, Graph)):
             continue
-        if isinstance(operation, Object) and not _has(operation, value):
+        if isinstance(operation, Object) and not has(operation, value):
             if word in words and operation.kind != "ops":
                 _refuse(operation, value, here, walk)
             continue
         found[word] = value
     adapter = found.get("lora")
-    check_frozen(adapter, words.get("trainable", here.context.trainable), here.context, walk)
-    return adapter, found.get("quantize")
+    check_frozen(adapter, name, words.get("trainable", here.context.trainable), here.context, walk)
+    mode = found.get("quantize")
+    if adapter is not None and mode is not None and mode.mode == "float8":
+        message = "Keras has no LoRA in float8"
+        help = f"write `lora: false` or `quantize: false` beside the layer, or {listing(WHOLE)}"
+        walk.wrong("not-supported", message, adapter.route, here.context, help, "key")
+    return adapter, mode
 
 
-def check_frozen(adapter: Lora | None, trainable: bool | None, context: Context, walk: Walk) -> None:
+def check_taken(around: Mapping[str, Any], steps: Sequence[Step], checker: Checker) -> None:
+    """Note a word at the top that no step has."""
+    for word, value in around.items():
+        if value is not None and not _is_taken(word, steps):
+            help = f"layers that have it: {listing(having(value))}"
+            checker.wrong("misplaced-word", f"no step has `{word}`", (word,), help, "key")
+
+
+def _is_taken(word: str, steps: Sequence[Step]) -> bool:
+    return any(
+        getattr(step, word) is not None
+        or (isinstance(step.operation, Nested) and _is_taken(word, step.operation.steps))
+        for step in steps
+    )
+
+
+def check_frozen(adapter: Lora | None, name: str, trainable: bool | None, context: Context, walk: Walk) -> None:
     """Note LoRA in what is frozen: nothing of it would be trained."""
     if adapter is not None and trainable is False:
-        message = "`trainable: false` freezes what `lora` adds"
+        message = f"`trainable: false` freezes what `lora` adds to `{name}`"
         help = "write `lora: false` beside the layer, or take `trainable: false` away: `lora` freezes the kernel itself"
         walk.wrong("wrong-value", message, adapter.route, context, help, "key")
 
 
 def _refuse(operation: Object, value: Lora | Quantize, here: Here, walk: Walk) -> None:
-    if isinstance(value, Quantize) and _has(operation, value._replace(mode=WHOLE[0])):
+    if isinstance(value, Quantize) and has(operation, value._replace(mode=WHOLE[0])):
         message, help = f"Keras cannot quantize {operation.name} to {value.mode}", f"it can to {listing(WHOLE)}"
         walk.wrong("not-supported", message, value.route, here.context, help)
         return
     word = "lora" if isinstance(value, Lora) else "quantize"
-    help = f"layers that have it: {listing(_having(value))}, and what holds one of them"
+    help = f"layers that have it: {listing(having(value))}, and what holds one of them"
     walk.wrong(
         "misplaced-word", f"`{word}` means nothing beside {operation.name}", value.route, here.context, help, "key"
     )
 
 
-def _has(operation: Object, value: Lora | Quantize) -> bool:
+def has(operation: Object, value: Lora | Quantize) -> bool:
     """Whether a layer, or one inside it, has LoRA or can be quantized; Keras says so by an argument of each."""
     if operation.kind == "ops":
         return False
     entry = catalog.find(operation.kind, operation.name)
     if entry is None and operation.kind == "layers":
         return True  # code of one's own: nobody knows
-    if entry is not None and operation.kind == "layers" and (entry.name in _WITHIN or entry.name in _having(value)):
+    if entry is not None and operation.kind == "layers" and (entry.name in _WITHIN or entry.name in having(value)):
         return True
-    return any(_has(each, value) for each in _inside(operation.args))
+    return any(has(each, value) for each in _inside(operation.args))
 
 
-def _having(value: Lora | Quantize) -> list[str]:
+def having(value: Lora | Quantize) -> list[str]:
     """The layers of Keras that have it themselves."""
     parameter = "lora_rank" if isinstance(value, Lora) else "quantization_config"
     layers = catalog.entries("layers").values()

@@ -114,7 +114,7 @@ def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here
     if context.shares is not None:
         operation = Shared(context.shares + name[len(context.scope.prefix) :])
     trainable, weights = words.get("trainable", context.trainable), words.get("weights")
-    adapting.check_frozen(below.lora, trainable, context, walk)
+    adapting.check_frozen(below.lora, name, trainable, context, walk)
     call, prefix = words.get("call", {}), context.scope.prefix
     walk.steps.append(Step(name, operation, wires, call, trainable, None, weights, here.route, context.uses, prefix))
     if isinstance(outputs, (dict, list)):

@@ -21,9 +21,12 @@ from kspec.spec.stepform import BESIDE, WORDS
 _SECTIONS = ("compile", "fit", "data", "expect")
 
 
-def canonical(spec: Spec, graph: Graph, folder: Path) -> dict[str, Any]:
-    """The canonical spec as plain data, in the order in which people read; its paths are relative to `folder`."""
-    return _Writer(folder).spec(spec, graph)
+def canonical(spec: Spec, graph: Graph, folder: Path, above: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The canonical spec as plain data, in the order in which people read; its paths are relative to `folder`.
+
+    `above` are words at the top that the layers do not say each.
+    """
+    return _Writer(folder).spec(spec, graph, above or {})
 
 
 class _Writer:
@@ -36,11 +39,12 @@ class _Writer:
     def path(self, path: str) -> str:
         return os.path.relpath(path, self.folder).replace("$", "$$")
 
-    def spec(self, spec: Spec, graph: Graph) -> dict[str, Any]:
+    def spec(self, spec: Spec, graph: Graph, above: Mapping[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = {"kspec": 1}
         for key, name in (("name", "name"), ("seed", "seed"), ("dtype_policy", "dtype_policy"), ("class", "class_")):
             if (value := getattr(spec, name)) is not None:
                 result[key] = plain(value)
+        result |= above
         if spec.custom:
             result["custom"] = list(spec.custom)
         if spec.weights is not None:

@@ -60,6 +60,8 @@ def expand(
     except TooMany:
         complete = False
     tally = walk.tally
+    if complete and spec.layers and not checker.problems:
+        adapting.check_taken(around, walk.steps, checker)
     return Expanded(
         tuple(walk.steps),
         walk.aliases,

@@ -229,7 +229,7 @@ def step(
         context.uses,
         context.scope.prefix,
         outputs,
-        *adapting.settled(operation, words, here, walk),
+        *adapting.settled(operation, name, words, here, walk),
     )
 
 

@@ -70,6 +70,7 @@ def test_help_and_version() -> None:
         "diff",
         "build",
         "fit",
+        "weights",
         "evaluate",
         "predict",
         "init",
