@@ -9,6 +9,8 @@ from typing import NamedTuple
 from kspec.convert.foreigntext import Rewritten, source_of
 from kspec.convert.kur.kurfile import is_kurfile
 from kspec.convert.kur.kurfile import spec_of as spec_of_kurfile
+from kspec.convert.ultralytics.model import is_model
+from kspec.convert.ultralytics.model import spec_of as spec_of_model
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec.writing import dump
 
@@ -41,11 +43,15 @@ def rewritten(name: str, shapes: Mapping[str, list[int | None]], scale: str | No
         help = f"`kspec check {name}` checks it, `kspec show {name}` prints it whole"
         raise UsageError(Problem("usage", f"`{name}` is a spec already", help=help))
     found: Rewritten
-    if is_kurfile(data):
+    if is_model(data):
+        found = spec_of_model(source, path, shapes, scale)
+    elif is_kurfile(data):
         if scale is not None:
             raise UsageError(Problem("usage", "`--scale` is for models of Ultralytics", help="leave out `--scale`"))
         found = spec_of_kurfile(source, path, shapes)
     else:
-        help = "kspec reads Kur's files (`model:` is a list of containers)"
+        help = (
+            "kspec reads Kur's files (`model:` is a list) and Ultralytics's models (`backbone:` and `head:` are lists)"
+        )
         raise FileError(Problem("import-model", "it is YAML, but of no tool that kspec knows", help=help, file=name))
     return Text(dump(found.data, _WIDTH), found.notes)
