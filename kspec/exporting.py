@@ -89,7 +89,7 @@ def _check_installed(kind: str) -> None:
     if kind in ("onnx", "openvino"):
         onnx.check_installed()
     if kind == "openvino":
-        openvino.check_installed()
+        openvino.load_openvino()
     if kind == "stablehlo":
         stablehlo.check_installed()
 

@@ -49,6 +49,8 @@ def converted(error: Exception, layer: str = "") -> Unexportable:
     A converter raises whatever it likes, and tells no layer. But the equation of the program that it was at is in one
     of its frames, and JAX has noted there in which layer that is.
     """
+    if isinstance(error, MemoryError):  # which is about this machine
+        raise error
     operation = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         equation: Any = frame.f_locals.get("eqn")

@@ -21,11 +21,8 @@ from tests.conftest import SPECS
 from tests.convert.export.models import arrays_for, by_keras, by_onnxruntime, check_same, gallery
 
 FEW = {
-    "bidirectional_lstm": "loops that run backwards",
     "custom_layer": "what is traced down to JAX's operations",
     "digits_cnn": "pooling",
-    "siamese_twin": "two inputs, shared layers",
-    "transfer": "a nested model, padded with an open batch",
     "two_headed_mlp": "sixteen bits, two outputs",
     "wide_and_deep": "tokens",
 }
@@ -90,7 +87,7 @@ def test_applications(name: str, tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_pooling_of_any_size(data: st.DataObject, tmp_path: Path) -> None:
     rank = data.draw(st.integers(1, 3))
     sizes = st.tuples(*[st.integers(1, 3)] * rank)
