@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import Problem, UsageError
+from kspec.diagnostics import FileError, Problem, UsageError
 
 if TYPE_CHECKING:
     from kspec.convert.export.agreement import Reference
@@ -78,6 +78,9 @@ def _check_options(kind: str, sizes: dict[str, Any], loader: Pathlike | None) ->
     if kind != "stablehlo" and loader is not None:
         help = "ONNX Runtime and OpenVINO load their own files"
         raise UsageError(Problem("usage", "`--loader` writes a program for StableHLO", help=help))
+    if loader is not None and Path(loader).suffix != ".py":
+        help = f"name it `{Path(loader).stem}.py`"
+        raise UsageError(Problem("usage", f"`{loader}` does not say that a Python program is in it", help=help))
 
 
 def _check_installed(kind: str) -> None:
@@ -86,7 +89,7 @@ def _check_installed(kind: str) -> None:
     if kind in ("onnx", "openvino"):
         onnx.check_installed()
     if kind == "openvino":
-        openvino.check_installed()
+        openvino.load_openvino()
     if kind == "stablehlo":
         stablehlo.check_installed()
 
@@ -97,6 +100,14 @@ def _model(
     """The model with its weights; which ones a spec has is told."""
     from kspec.api import open_model
 
+    is_spec = isinstance(target, (str, os.PathLike)) and Path(target).suffix in (".yaml", ".yml", "")
+    if not is_spec or Path(target).is_dir():
+        for flag, given in (("--set", sets), ("--weights", weights)):
+            if given:
+                help = "they are for specs"
+                raise UsageError(Problem("usage", f"`{flag}` changes nothing of a model that was saved", help=help))
+    if weights is not None and not Path(weights).is_file():
+        raise FileError(Problem("file-missing", f"there is no file `{weights}`", file=str(weights)))
     if not isinstance(target, (str, os.PathLike)):
         return target
     opened = open_model(target, sets=sets, trust=trust, weights=weights, fresh=True)

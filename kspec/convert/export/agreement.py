@@ -12,6 +12,7 @@ from kspec.convert.export.problems import Unexportable, converted
 from kspec.convert.export.samples import LENGTHS, sample
 from kspec.convert.export.tracing import Sizes
 from kspec.diagnostics import FileError, Problem
+from kspec.model.quiet import without_keras_warnings
 
 BATCHES = (1, 3)
 TOLERANCES = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
@@ -97,7 +98,7 @@ def _computed(
         given = tuple(
             sample(forward, batch, length + 4 * index, sizes, spread=spread) for index, batch in enumerate(batches)
         )
-        with jax.default_matmul_precision("highest"):
+        with jax.default_matmul_precision("highest"), without_keras_warnings():
             wanted = tuple([np.asarray(array) for array in program(*arrays)] for arrays in given)
         if all(_is_finite(array) for made in wanted for array in made):
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from kspec.convert.export.problems import Unexportable, converted, missing
 from kspec.convert.export.tracing import Sizes, Way, ways
 from kspec.diagnostics import FileError
 
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 OPSET = 21
 """The version of ONNX's operators: what runtimes of the last years know, and enough for everything here."""
 
@@ -101,7 +103,7 @@ def run(data: bytes, names: Sequence[str], given: Sequence[Any]) -> list[Any]:
         fed = {name: array for name, array in zip(names, given, strict=True) if name in known}
         return list(session.run(None, fed))
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-        said = " ".join(str(error).split()).rpartition("Status Message: ")[2]
+        said = _CODE.sub("", " ".join(str(error).split()).rpartition("Status Message: ")[2])
         raise Unexportable(f"ONNX Runtime does not run it: {said[:300]}") from error
 
 

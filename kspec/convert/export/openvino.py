@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -15,14 +17,26 @@ _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 """OpenVINO computes in bfloat16 where the processor can: a device's choice, and no error of the file."""
 
 
-def check_installed() -> None:
-    """Raise UsageError (``missing-extra``) where OpenVINO is not there."""
+_TELEMETRY = "openvino_telemetry"
+
+
+def load_openvino() -> Any:
+    """OpenVINO, which does not call home: it would as soon as it is imported, and does without the package that does.
+
+    Raises UsageError (``missing-extra``) where it is not installed.
+    """
+    ours = _TELEMETRY not in sys.modules
+    if ours:
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment] - so Python refuses to import it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import openvino  # noqa: F401
+            return importlib.import_module("openvino")
     except ImportError:
         raise missing("OpenVINO", "openvino", "openvino") from None
+    finally:
+        if ours:
+            sys.modules.pop(_TELEMETRY, None)
 
 
 def write_openvino(data: bytes, path: Path, names: Sequence[str], reference: Reference) -> tuple[float, str]:
@@ -31,8 +45,7 @@ def write_openvino(data: bytes, path: Path, names: Sequence[str], reference: Ref
 
     Raises Unexportable where OpenVINO does not take it; FileError (``export-differs``).
     """
-    import openvino
-
+    openvino = load_openvino()
     core = openvino.Core()
     try:
         model = core.read_model(model=data)

@@ -9,21 +9,23 @@ from typing import Any
 
 @contextlib.contextmanager
 def plainer(lowered: bool) -> Iterator[None]:
-    """Inside, loops do not run backwards: Keras's recurrent layers call `jax.lax.scan`, and jax2onnx knows no others.
+    """Inside, public functions of JAX that Keras's layers call are others.
 
-    Where a program is traced `lowered`, down to JAX's own operations, nothing is padded but by joining: jax2onnx takes
-    no open axes in a `pad`.
+    Loops do not run backwards: jax2onnx knows no others. No bits are looked at, as `argmax` does for a number's sign:
+    ONNX's operator for that is too new for most runtimes. Where a program is traced `lowered`, down to JAX's own
+    operations, nothing is padded but by joining: jax2onnx takes no open axes in a `pad`.
     """
     import jax
 
-    scan, pad = jax.lax.scan, jax.numpy.pad
-    jax.lax.scan = _scanning(scan)
+    lax, jnp = jax.lax, jax.numpy
+    before = lax.scan, jnp.signbit, jnp.pad
+    lax.scan, jnp.signbit = _scanning(lax.scan), _is_negative
     if lowered:
-        jax.numpy.pad = _padding(pad)
+        jnp.pad = _padding(jnp.pad)
     try:
         yield
     finally:
-        jax.lax.scan, jax.numpy.pad = scan, pad
+        lax.scan, jnp.signbit, jnp.pad = before
 
 
 def _scanning(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,6 +38,13 @@ def _scanning(original: Callable[..., Any]) -> Callable[..., Any]:
         return carried, _turned(made)
 
     return scan
+
+
+def _is_negative(array: Any) -> Any:
+    """`jax.numpy.signbit`; zero has a sign, too, which one divided by it shows."""
+    import jax.numpy as jnp
+
+    return jnp.where(array == 0, 1 / array, array) < 0
 
 
 def _turned(arrays: Any) -> Any:

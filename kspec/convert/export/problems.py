@@ -14,6 +14,10 @@ TAG = re.compile(r"kspec\.([^/()]+)")
 """How operations that JAX traces are marked with the layer whose they are."""
 
 
+_SYMBOLIC = ("ymbolic dimension", "_DimExpr", "floordiv(", "mod(")
+"""What JAX says of where a size must be known that is open."""
+
+
 class Unexportable(Exception):
     """Something in a model that a format, or what converts to it, does not know.
 
@@ -45,6 +49,8 @@ def converted(error: Exception, layer: str = "") -> Unexportable:
     A converter raises whatever it likes, and tells no layer. But the equation of the program that it was at is in one
     of its frames, and JAX has noted there in which layer that is.
     """
+    if isinstance(error, MemoryError):  # which is about this machine
+        raise error
     operation = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         equation: Any = frame.f_locals.get("eqn")
@@ -53,9 +59,9 @@ def converted(error: Exception, layer: str = "") -> Unexportable:
             operation = str(equation.primitive.name)
             layer = named(str(stack)) or layer
     said = brief(error)
-    if "ymbolic dimension" in said or "_DimExpr" in said:
-        message = "it asks how long an axis is that is open"
-        return Unexportable(message, layer, operation, "fix it: `--batch-size 1`, and `--length` for open axes beside")
+    if any(words in said for words in _SYMBOLIC):
+        help = "fix the batch: `--batch-size 1`; and `--length 64`, say, where axes beside it are open"
+        return Unexportable("it asks how long an axis is that is open", layer, operation, help)
     if "No plugins registered for primitive" in said:
         return Unexportable("jax2onnx does not know this operation", layer, operation)
     kind = "" if isinstance(error, (ValueError, NotImplementedError)) else f"{type(error).__name__}: "

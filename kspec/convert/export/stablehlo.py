@@ -11,6 +11,7 @@ from kspec.convert.export.forward import Forward
 from kspec.convert.export.problems import Unexportable, converted, missing
 from kspec.convert.export.tracing import Sizes, Way, ways
 from kspec.diagnostics import FileError
+from kspec.model.quiet import without_keras_warnings
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 _MOST = 2**31 - 2**20
@@ -65,7 +66,8 @@ def _exported(forward: Forward, way: Way) -> bytes:
     run.__name__ = "".join(letter if letter.isalnum() else "_" for letter in forward.model.name)
     arguments = dict(zip(forward.inputs, way.arguments, strict=True))
     try:
-        found = jax.export.export(jax.jit(run), platforms=PLATFORMS)(arguments)
+        with without_keras_warnings():
+            found = jax.export.export(jax.jit(run), platforms=PLATFORMS)(arguments)
         return bytes(found.serialize())
     except Exception as error:  # layers of one's own raise whatever they like
         raise converted(error, next(iter(forward.at), "")) from error

@@ -52,10 +52,10 @@ class Exported:
             lines.append(f"  takes {', '.join(map(str, self.inputs))}; gives {', '.join(map(str, self.outputs))}")
         if self.difference is not None:
             sizes = " and ".join(map(str, self.batches))
-            lines.append(
-                f"  {self.engine} differs from Keras by {self.difference:.1e} at most"
-                f" (batches of {sizes}; up to {self.tolerance:.0e} is taken)"
+            agrees = (
+                f"differs from Keras by {self.difference:.1e} at most" if self.difference else "gives Keras's numbers"
             )
+            lines.append(f"  {self.engine} {agrees} (batches of {sizes}; up to {self.tolerance:.0e} is taken)")
         lines += [f"  {each.path} {each.dtype} {tuple(each.shape)}" for each in self.tensors]
         return lines
 

@@ -21,11 +21,8 @@ from tests.conftest import SPECS
 from tests.convert.export.models import arrays_for, by_keras, by_onnxruntime, check_same, gallery
 
 FEW = {
-    "bidirectional_lstm": "loops that run backwards",
     "custom_layer": "what is traced down to JAX's operations",
     "digits_cnn": "pooling",
-    "siamese_twin": "two inputs, shared layers",
-    "transfer": "a nested model, padded with an open batch",
     "two_headed_mlp": "sixteen bits, two outputs",
     "wide_and_deep": "tokens",
 }
@@ -58,19 +55,6 @@ def test_all_of_the_gallery(name: str, tmp_path: Path) -> None:
     check(name, tmp_path)
 
 
-def lively(model: Any) -> Any:
-    """A model of an application whose numbers neither vanish nor explode: each BatchNormalization has the statistics of
-    random images."""
-    layers = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
-    before = [each.momentum for each in layers]
-    for each in layers:
-        each.momentum = 0.0
-    model(np.random.default_rng(3).normal(size=(4, *model.inputs[0].shape[1:])).astype("float32"), training=True)
-    for each, momentum in zip(layers, before, strict=True):
-        each.momentum = momentum
-    return model
-
-
 APPLICATIONS = {
     "MobileNetV2": 64,
     "MobileNetV3Small": 64,
@@ -92,16 +76,18 @@ def test_applications(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(11)
     # Logits: behind a softmax over a thousand classes any number is small.
     how: dict[str, Any] = {"weights": None, "input_shape": (size, size, 3), "classifier_activation": None}
-    model = lively(getattr(keras.applications, name)(**how))
+    model = getattr(keras.applications, name)(**how)
     found = export(model, tmp_path / "model.onnx")
     assert found.difference is not None
     assert found.difference <= 1e-5
     arrays = arrays_for(model, 2)
-    check_same(by_keras(model, arrays), by_onnxruntime(tmp_path / "model.onnx", arrays), 1e-4)
+    (ours,), (theirs,) = by_keras(model, arrays).values(), by_onnxruntime(tmp_path / "model.onnx", arrays).values()
+    # Fresh weights make small numbers of large ones: those are compared by their own size.
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(ours).max()
 
 
 @given(data=st.data())
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_pooling_of_any_size(data: st.DataObject, tmp_path: Path) -> None:
     rank = data.draw(st.integers(1, 3))
     sizes = st.tuples(*[st.integers(1, 3)] * rank)
@@ -130,6 +116,43 @@ def test_names_stay_those_of_the_model(tmp_path: Path) -> None:
     assert list(made) == ["again", "const", "out_0", "var_1_out"]
     for name, array in made.items():
         np.testing.assert_allclose(array, expected[name.removesuffix("_out")], atol=1e-6)
+
+
+def odd() -> dict[str, Any]:
+    """Models of what converters stumble over."""
+    x, i = keras.Input((4,), name="x"), keras.Input((3,), name="i", dtype="int32")
+    image, tokens = keras.Input((6, 6, 2), name="image"), keras.Input((None,), name="t", dtype="int32")
+    padded = keras.layers.ZeroPadding2D(((1, 0), (2, 3)))(keras.layers.Resizing(5, 5)(image))
+    masked = keras.layers.Embedding(9, 4, mask_zero=True)(tokens)
+    return {
+        "argmax": keras.Model(x, keras.ops.argmax(keras.ops.concatenate([x, -x], 1), -1)),
+        "a mask": keras.Model(tokens, keras.layers.Bidirectional(keras.layers.GRU(3))(masked)),
+        "an input that nobody takes": keras.Model([x, i], keras.layers.Dense(2)(x)),
+        "places": keras.Model([x, i], keras.ops.take_along_axis(x, keras.ops.clip(i, 0, 3), 1)),
+        "one number": keras.Model(y := keras.Input((), name="y"), keras.ops.expand_dims(y, -1)),
+        "padding with an open batch": keras.Model(image, padded),
+    }
+
+
+@pytest.mark.parametrize("name", odd())
+def test_odd_models(name: str, tmp_path: Path) -> None:
+    model = odd()[name]
+    export(model, tmp_path / "model.onnx")
+    arrays = arrays_for(model, 5)
+    made = by_onnxruntime(tmp_path / "model.onnx", arrays)
+    check_same(by_keras(model, arrays), made)
+
+
+def test_a_layer_that_does_not_go_is_named(tmp_path: Path) -> None:
+    x = keras.Input((6, 6, 6, 2))
+    inner = keras.Sequential([keras.Input((6, 6, 6, 2)), keras.layers.Conv3D(2, 3, name="deep")], name="inner")
+    with pytest.raises(FileError) as caught:
+        export(keras.Model(x, keras.layers.Flatten()(inner(x))), tmp_path / "model.onnx")
+    (problem,) = caught.value.problems
+    assert problem.code == "export-model"
+    assert problem.message.startswith("`deep` cannot be exported to ONNX (conv_general_dilated): ")
+    assert problem.help == "StableHLO has every operation that JAX has: `-o model.stablehlo`"
+    assert not list(tmp_path.iterdir())
 
 
 def test_sizes_may_be_fixed(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from kspec.exporting import export
 from tests.conftest import SPECS
 from tests.convert.export.models import arrays_for, by_keras, check_same, gallery
 
-FEW = ("attention_ops", "mixed_precision", "transfer", "two_headed_mlp", "vae")
+FEW = ("mixed_precision", "transfer", "vae")
 OTHERS = [each.stem for each in SPECS.glob("*.yaml") if each.stem not in FEW and each.stem != "large_decoder"]
 
 ALONE = """\
