@@ -120,6 +120,9 @@ def _part(
             for port in targets
             if port not in weighted
         ]
+    order = [column.port for column in columns if column.role == "target"]
+    weights = sorted((each for each in columns if each.role == "weight"), key=lambda each: order.index(each.port))
+    columns = [*(each for each in columns if each.role != "weight"), *weights]
     assert file.path is not None
     return Part(file.path, kind, tuple(columns), len(interface.inputs) == 1, one_output)
 

@@ -56,7 +56,9 @@ def _main(program: Program, spec: Spec, training: Training, paths: Paths, style:
         lines += _adapted(layer, kind, port, names[0], training.train.one_input, fit.validation_split)
     assert spec.compile is not None  # the command has asked for it
     lines += statement("", Call(Text("model.compile"), _compile(spec.compile, program, writer, style)), indent=4)
-    lines += statement("", Call(Text("model.fit"), _fit(fit, program, training, names, writer, paths, own)), indent=4)
+    lines += statement(
+        "", Call(Text("model.fit"), _fit(fit, program, training, names, writer, paths, own, style)), indent=4
+    )
     ending = "keras" if style != "subclass" and not program.own else "weights.h5"
     save = "save" if ending == "keras" else "save_weights"
     return [*lines, f"    model.{save}(HERE / {quoted(f'{training.name}.{ending}')})"]
@@ -107,7 +109,14 @@ def _by_output(key: str, value: Any, program: Program, style: str) -> Any:
 
 
 def _fit(
-    fit: Fit, program: Program, training: Training, names: list[str], writer: Writer, paths: Paths, own: bool
+    fit: Fit,
+    program: Program,
+    training: Training,
+    names: list[str],
+    writer: Writer,
+    paths: Paths,
+    own: bool,
+    style: str,
 ) -> tuple[Argument, ...]:
     found: dict[str, Expr] = {}
     for key in ("batch_size", "epochs", "initial_epoch", "validation_split", "shuffle"):
@@ -124,15 +133,19 @@ def _fit(
         if value != Fit.model_fields[key].default:
             found[key] = writer.value(value)
     if fit.class_weight and not training.train.of("weight"):
-        given = fit.class_weight
-        flat = given if not any(isinstance(item, Mapping) for item in given.values()) else next(iter(given.values()))
+        table = fit.class_weight
+        flat = table if not any(isinstance(item, Mapping) for item in table.values()) else next(iter(table.values()))
         found["class_weight"] = Pairs(tuple((writer.value(key), writer.value(item)) for key, item in flat.items()))
+    given = [Text(name) for name in names if name != "weights"]
     if training.train.of("weight"):
         found["sample_weight"] = Text("weights")
+        if program.form == "list" and style != "subclass":  # Keras takes weights by name where outputs are a mapping
+            given[1] = Text("list(targets.values())")
+            found["sample_weight"] = Text("list(weights.values())")
     if fit.callbacks:
         made = tuple(_callback(each, writer, paths) for each in fit.callbacks)
         found["callbacks"] = Items(made)
-    return (*(Argument("", Text(name)) for name in names if name != "weights"), *arguments(found.items()))
+    return (*(Argument("", each) for each in given), *arguments(found.items()))
 
 
 def _callback(each: Any, writer: Writer, paths: Paths) -> Expr:
