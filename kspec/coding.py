@@ -30,7 +30,8 @@ def code(
 ) -> str:
     """The text of a Python module whose ``build_model()`` makes the model of `spec`, with Keras alone.
 
-    `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `output` the text is written there, and files
+    `style` is ``functional``, ``sequential`` (chains only) or ``subclass``. With `train` it is a whole script, which
+    loads the spec's data (or `data`), trains and saves the model. With `output` the text is written there, and files
     that the code reads are named as seen from its folder; else from the current one. `tell` is told what a person
     should know. The code has made the same model, with nothing allocated, before it is given out.
 

@@ -1,4 +1,4 @@
-"""What a script of plain Keras trains on: the files and columns of a spec's data, settled before any code is written."""
+"""What a script of plain Keras trains on: files and columns of a spec's data, settled before any code is written."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def training_of(loaded: Loaded, data: Pathlike | None) -> Training:
     assert section is not None
     assert section.train is not None
     kind = _kind(section.train, "train")
-    interface = loaded.interface()
+    interface, outputs = loaded.interface(), loaded.compiled.graph.outputs
     with loaded.located():
         parts = data_parts(loaded.compiled, data)
         source = parts.source("train")
@@ -54,7 +54,7 @@ def training_of(loaded: Loaded, data: Pathlike | None) -> Training:
         found = linked(
             source, interface, fields=fields, sample_weight=asked, labels=section.labels, learn=lambda: source
         )
-        train = _part(section.train, kind, found, fields, parts, interface, _table(loaded, interface))
+        train = _part(section.train, kind, found, fields, parts, interface, _table(loaded, interface), outputs)
         validation = None
         if section.validation is not None:
             held = _kind(section.validation, "validation")
@@ -64,7 +64,7 @@ def training_of(loaded: Loaded, data: Pathlike | None) -> Training:
             weights = weights_in(opened, asked)
             labels = {**section.labels, **found.classes}
             other = linked(opened, interface, fields=more, sample_weight=weights, part="test", labels=labels)
-            validation = _part(section.validation, held, other, more, parts, interface, {})
+            validation = _part(section.validation, held, other, more, parts, interface, {}, outputs)
         elif found.family == "train" and not (fit is not None and fit.validation_split):
             validation = _beside(train)
             validation = validation if _has(source.fields, validation) else None
@@ -94,6 +94,7 @@ def _part(
     parts: Parts,
     interface: Interface,
     tables: Mapping[str, tuple[float, ...]],
+    outputs: Any,
 ) -> Part:
     """A file's columns by what they are for."""
     from kspec.convert.code.loading import Column, Part
@@ -111,16 +112,19 @@ def _part(
         )
     targets = [column.port for column in columns if column.role == "target"]
     weighted = [column.port for column in columns if column.role == "weight"]
-    simple = len(targets) == 1 and not weighted and len(interface.inputs) == 1
-    if (weighted or tables) and not simple:
+    one_output = len(interface.outputs) == 1 and not isinstance(outputs, dict)
+    if weighted or (tables and not one_output):
         columns = [_with_table(column, tables) for column in columns]
         columns += [
             Column("weight", port, (), "float32", table=tables.get(port, ()))
             for port in targets
             if port not in weighted
         ]
+    order = [column.port for column in columns if column.role == "target"]
+    weights = sorted((each for each in columns if each.role == "weight"), key=lambda each: order.index(each.port))
+    columns = [*(each for each in columns if each.role != "weight"), *weights]
     assert file.path is not None
-    return Part(file.path, kind, tuple(columns))
+    return Part(file.path, kind, tuple(columns), len(interface.inputs) == 1, one_output)
 
 
 def _with_table(column: Column, tables: Mapping[str, tuple[float, ...]]) -> Column:

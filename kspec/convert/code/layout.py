@@ -37,7 +37,8 @@ def signature(name: str, parameters: Sequence[str], returns: str, indent: int = 
     if len(one) <= WIDTH or not parameters:
         return [one]
     inner = f"{pad}    {', '.join(parameters)}"
-    lines = [inner] if len(inner) <= WIDTH else [f"{pad}    {each}," for each in parameters]
+    together = len(inner) <= WIDTH and len(parameters) > 1
+    lines = [inner] if together else [f"{pad}    {each}," for each in parameters]
     return [f"{pad}def {name}(", *lines, f"{pad}) -> {returns}:"]
 
 

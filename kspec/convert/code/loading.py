@@ -29,37 +29,44 @@ class Column(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The data of one file."""
+    """The data of one file. `one_input` and `one_output` say that the model takes, and gives, one array."""
 
     path: str
     kind: Kind
     columns: tuple[Column, ...]
+    one_input: bool
+    one_output: bool
 
+    def of(self, role: str) -> list[Column]:
+        """The columns of a role."""
+        return [column for column in self.columns if column.role == role]
 
-def is_simple(part: Part) -> bool:
-    """Whether there is one input and one output's targets: two arrays."""
-    return [column.role for column in part.columns] == ["input", "target"]
+    def variables(self) -> list[tuple[str, str, bool]]:
+        """What is loaded: the variable, the role, and whether it is one array."""
+        found = [("x" if self.one_input else "inputs", "input", self.one_input)]
+        if self.of("target") or not self.one_output:
+            found.append(("y" if self.one_output else "targets", "target", self.one_output))
+        if self.of("weight"):
+            found.append(("weights", "weight", self.one_output))
+        return found
 
 
 def loader(name: str, part: Part) -> list[str]:
     """A function that loads a file, as its lines."""
-    simple = is_simple(part)
-    weighted = any(column.role == "weight" for column in part.columns)
-    one = ARRAY if simple else f"dict[str, {ARRAY}]"
-    lines = signature(name, ["path: Path"], f"tuple[{', '.join([one] * (3 if weighted else 2))}]")
+    results = part.variables()
+    kinds = [ARRAY if is_one else f"dict[str, {ARRAY}]" for _, _, is_one in results]
+    returns = kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
+    lines = signature(name, ["path: Path"], returns)
     inner, opening = _opened(part)
     lines += opening
-    if simple:
-        values = [_value(column, part) for column in part.columns]
-        for variable, value in zip(("x", "y"), values, strict=True):
-            lines += statement(f"{variable} = ", value, indent=inner)
-        return [*lines, "    return x, y"]
-    results = [("inputs", "input"), ("targets", "target"), *([("weights", "weight")] if weighted else [])]
-    for variable, role in results:
-        chosen = [column for column in part.columns if column.role == role]
-        made = Pairs(tuple((Text(quoted(column.port)), _value(column, part)) for column in chosen))
-        lines += statement(f"{variable} = ", made, indent=inner if role != "weight" or _reads(chosen) else 4)
-    return [*lines, f"    return {', '.join(variable for variable, _ in results)}"]
+    for variable, role, is_one in results:
+        columns = part.of(role)
+        values = [_value(column, part) for column in columns]
+        made: Expr = values[0]
+        if not is_one:
+            made = Pairs(tuple((Text(quoted(c.port)), value) for c, value in zip(columns, values, strict=True)))
+        lines += statement(f"{variable} = ", made, indent=inner if role != "weight" or _reads(columns) else 4)
+    return [*lines, f"    return {', '.join(variable for variable, _, _ in results)}"]
 
 
 def _reads(columns: list[Column]) -> bool:
@@ -86,7 +93,8 @@ def _opened(part: Part) -> tuple[int, list[str]]:
 def _value(column: Column, part: Part) -> Expr:
     """The array of a column."""
     if column.table:
-        labels = Text(f"targets[{quoted(column.port)}].reshape(-1).astype(int)")
+        targets = "y" if part.one_output else f"targets[{quoted(column.port)}]"
+        labels = Text(f"{targets}.reshape(-1).astype(int)")
         weights = Text(f"np.array({list(column.table)})[{labels.text}]")
         return weights if not column.names else Text(f"{weights.text} * {_plain_text(column, part)}")
     if not column.names:  # an output whose rows all count

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from kspec import catalog
 from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, arguments, call, quoted
 from kspec.convert.code.layout import statement
-from kspec.convert.code.loading import Part, is_simple, loader
+from kspec.convert.code.loading import Part, loader
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program
 from kspec.convert.code.refusal import refuse
@@ -49,24 +49,19 @@ def _main(program: Program, spec: Spec, training: Training, paths: Paths, style:
     if spec.seed is not None:
         lines.append(f"    keras.utils.set_random_seed({spec.seed})")
     lines.append("    model = build_model()")
-    names = _names(training.train)
+    names = [variable for variable, _, _ in training.train.variables()]
     lines += statement(f"{', '.join(names)} = ", call("load_data", Text(paths.here(training.train.path))), indent=4)
     fit = spec.fit or Fit()
     for layer, kind, port in training.adapted:
-        lines += _adapted(layer, kind, port, names[0], is_simple(training.train), fit.validation_split)
+        lines += _adapted(layer, kind, port, names[0], training.train.one_input, fit.validation_split)
     assert spec.compile is not None  # the command has asked for it
     lines += statement("", Call(Text("model.compile"), _compile(spec.compile, program, writer, style)), indent=4)
-    lines += statement("", Call(Text("model.fit"), _fit(fit, program, training, names, writer, paths, own)), indent=4)
+    lines += statement(
+        "", Call(Text("model.fit"), _fit(fit, program, training, names, writer, paths, own, style)), indent=4
+    )
     ending = "keras" if style != "subclass" and not program.own else "weights.h5"
     save = "save" if ending == "keras" else "save_weights"
     return [*lines, f"    model.{save}(HERE / {quoted(f'{training.name}.{ending}')})"]
-
-
-def _names(part: Part) -> list[str]:
-    if is_simple(part):
-        return ["x", "y"]
-    weighted = any(column.role == "weight" for column in part.columns)
-    return ["inputs", "targets", "weights"] if weighted else ["inputs", "targets"]
 
 
 def _adapted(layer: str, kind: str, port: str, fed: str, simple: bool, split: float) -> list[str]:
@@ -114,7 +109,14 @@ def _by_output(key: str, value: Any, program: Program, style: str) -> Any:
 
 
 def _fit(
-    fit: Fit, program: Program, training: Training, names: list[str], writer: Writer, paths: Paths, own: bool
+    fit: Fit,
+    program: Program,
+    training: Training,
+    names: list[str],
+    writer: Writer,
+    paths: Paths,
+    own: bool,
+    style: str,
 ) -> tuple[Argument, ...]:
     found: dict[str, Expr] = {}
     for key in ("batch_size", "epochs", "initial_epoch", "validation_split", "shuffle"):
@@ -130,16 +132,20 @@ def _fit(
         value = getattr(fit, key)
         if value != Fit.model_fields[key].default:
             found[key] = writer.value(value)
-    if fit.class_weight and is_simple(training.train):
-        given = fit.class_weight
-        flat = given if not any(isinstance(item, Mapping) for item in given.values()) else next(iter(given.values()))
+    if fit.class_weight and not training.train.of("weight"):
+        table = fit.class_weight
+        flat = table if not any(isinstance(item, Mapping) for item in table.values()) else next(iter(table.values()))
         found["class_weight"] = Pairs(tuple((writer.value(key), writer.value(item)) for key, item in flat.items()))
-    if len(names) == 3:
-        found["sample_weight"] = Text(names[2])
+    given = [Text(name) for name in names if name != "weights"]
+    if training.train.of("weight"):
+        found["sample_weight"] = Text("weights")
+        if program.form == "list" and style != "subclass":  # Keras takes weights by name where outputs are a mapping
+            given[1] = Text("list(targets.values())")
+            found["sample_weight"] = Text("list(weights.values())")
     if fit.callbacks:
         made = tuple(_callback(each, writer, paths) for each in fit.callbacks)
         found["callbacks"] = Items(made)
-    return (*(Argument("", Text(name)) for name in names[:2]), *arguments(found.items()))
+    return (*(Argument("", each) for each in given), *arguments(found.items()))
 
 
 def _callback(each: Any, writer: Writer, paths: Paths) -> Expr:

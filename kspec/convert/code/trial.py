@@ -41,9 +41,9 @@ def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequen
         with abstract_variables():
             made = run(text, folder, program.shared, classes)["build_model"]()
             if classes:
-                made = _traced(made, built)
+                made = traced(made, built)
             one, other = ends(built, program, built), ends(made, program, built)
-            what = difference(_flattened(one), _flattened(other)) if classes else difference(one, other)
+            what = difference(flattened(one), flattened(other)) if classes else difference(one, other)
             if not what and classes:  # and as it will be used
                 what = _weights_differ(built, run(text, folder, frozenset())["build_model"]())
             return what
@@ -74,7 +74,7 @@ def ends(model: Any, program: Program, built: Any) -> Any:
     return keras.Model(model.inputs, outputs)
 
 
-def _traced(model: Any, built: Any) -> Any:
+def traced(model: Any, built: Any) -> Any:
     """The functional model of what a subclassed model's `call` does."""
     keras = load_keras()
     inputs = {
@@ -85,7 +85,7 @@ def _traced(model: Any, built: Any) -> Any:
     return keras.Model(list(inputs.values()), model.call(fed))
 
 
-def _flattened(model: Any) -> Any:
+def flattened(model: Any) -> Any:
     """A model whose layers are called one by one, those of models in it too."""
     keras = load_keras()
     inputs = [keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in model.inputs]
