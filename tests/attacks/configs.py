@@ -15,7 +15,10 @@ from typing import Any
 
 from tests.attacks.case import Case, Outside, good_keras
 
-MODEL = ("audit bad.keras", "summary bad.keras", "predict bad.keras --data ../ok.npz -o p.npz", "check model.yaml")
+MODEL = (
+    *("audit bad.keras", "summary bad.keras", "predict bad.keras --data ../ok.npz -o p.npz", "check model.yaml"),
+    "weights ls bad.keras --stats",
+)
 SPEC = "kspec: 1\ninputs: {x: 8}\nlayers: [{model: bad.keras}]\n"
 Text = Callable[[str, Outside], str]
 Item = Callable[[Outside], dict[str, Any]]
