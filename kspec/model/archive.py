@@ -10,6 +10,7 @@ import functools
 import importlib
 import inspect
 import json
+import math
 import re
 import sys
 import zipfile
@@ -23,7 +24,7 @@ from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.initial import values_put_off
 from kspec.model.private import layers_in
-from kspec.model.weightsfile import MOST, arrays, is_swollen
+from kspec.model.weightsfile import MOST, Array, arrays, is_swollen
 from kspec.spec.graph import Saved
 from kspec.spec.project import OF_KERAS
 
@@ -31,6 +32,8 @@ MAX_CONFIG = 16 * 2**20
 MAX_VALUES = {b",": 1_000_000, b"{": 200_000, b"[": 200_000}
 """How often JSON's marks may stand in a configuration: a list of nothing takes twenty times the memory of its text."""
 MAX_MEMBERS = 10_000
+_RANKED = 2**24
+"""Numbers that a matrix of LoRA may have, whatever is in the file."""
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _STRUCTURE = frozenset(
@@ -53,8 +56,23 @@ def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:
     """
     config = raw_config(path)
     check_classes(config, path, trust)
-    arrays(path, most_arrays(config))
+    check_ranks(config, arrays(path, most_arrays(config)), path)
     return config
+
+
+def check_ranks(config: dict[str, Any], held: Iterable[Array], path: Path) -> None:
+    """Raise FileError for LoRA of a rank that no kernel in the file has: Keras makes its matrices in full, of zeros,
+    and a number in a configuration would fill the memory."""
+    held = list(held)
+    axis = max((size for array in held for size in array.shape), default=1)
+    most = max(_RANKED, sum(math.prod(array.shape) for array in held)) // max(1, axis)
+    for item in serialized(config):
+        inner = item.get("config")
+        rank = inner.get("lora_rank") if isinstance(inner, dict) else None
+        if rank is not None and not (isinstance(rank, int) and 0 <= rank <= most):
+            raise _wrong(
+                path, f"it declares LoRA of rank {shortened(str(rank))}, and its arrays are too small for that"
+            )
 
 
 def check_classes(config: dict[str, Any], path: Path, trust: Iterable[str] = ()) -> None:

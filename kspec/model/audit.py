@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kspec.diagnostics import FileError
-from kspec.model.archive import check_classes, most_arrays, raw_config, serialized, shortened
+from kspec.model.archive import check_classes, check_ranks, most_arrays, raw_config, serialized, shortened
 from kspec.model.weights import arrays_of
 from kspec.model.weightsfile import Array, arrays
 
@@ -64,6 +64,7 @@ def audit(path: Path, trust: Iterable[str] = ()) -> Audit:
             _count(config, classes, code)
             refusals += _said(lambda: check_classes(config, path, trust))
             found = arrays(path, most_arrays(config))
+            refusals += _said(lambda: check_ranks(config, found, path))
         else:
             found = arrays_of(path)
     except FileError as error:

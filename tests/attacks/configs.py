@@ -15,7 +15,10 @@ from typing import Any
 
 from tests.attacks.case import Case, Outside, good_keras
 
-MODEL = ("audit bad.keras", "summary bad.keras", "predict bad.keras --data ../ok.npz -o p.npz", "check model.yaml")
+MODEL = (
+    *("audit bad.keras", "summary bad.keras", "predict bad.keras --data ../ok.npz -o p.npz", "check model.yaml"),
+    "weights ls bad.keras --stats",
+)
 SPEC = "kspec: 1\ninputs: {x: 8}\nlayers: [{model: bad.keras}]\n"
 Text = Callable[[str, Outside], str]
 Item = Callable[[Outside], dict[str, Any]]
@@ -219,12 +222,17 @@ FOUND: dict[str, tuple[Callable[[Outside], None], str]] = {
         written(replaced('"units": 600', '"units": 1' + "0" * 5_000)),
         "config.json cannot be read",
     ),
+    "LoRA of a billion": (
+        written(replaced('"units": 600', '"units": 600, "lora_rank": 1000000000')),
+        "it declares LoRA of rank 1000000000, and its arrays are too small for that",
+    ),
     "a configuration of nothing": (written(lambda *_: "{}"), NO_MODEL),
     "a configuration of a list": (written(lambda *_: "[]"), NO_MODEL),
     "no JSON": (written(lambda *_: "\x80pickle"), "config.json cannot be read"),
 }
 LOADED: dict[str, tuple[Callable[[Outside], None], str]] = {
     "layers inside each other": (further(deep(300)), "Keras cannot"),
+    "LoRA without end": (written(replaced('"units": 600', '"units": 600, "lora_rank": 1e999')), "LoRA of rank inf"),
     "units without end": (written(replaced('"units": 600', '"units": Infinity')), "Keras cannot"),
     "a layer as a model": (
         written(lambda *_: json.dumps(layer("Dense", units=3)(None))),  # type: ignore[arg-type]

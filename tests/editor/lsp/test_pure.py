@@ -187,6 +187,8 @@ START = (
         (f"{START}  - residual: [ReLU]\n    m|\n", ["merge", "name"], ["call"]),
         (f"{START}  - Conv2D: {{padding: |, filters: 3}}\n", ["same", "valid"], ["relu"]),
         (f"{START}  - Dense: {{units: 3, use_bias: |\n", ["true", "false"], []),
+        (f"{START}  - Dense: 3\n    quantize: |\n", ["int8", "int4", "float8", "false"], ["gptq"]),
+        (f"{START}  - Dense: 3\n    l|\n", ["lora"], []),
         (f"{START}  - Dense: 3\n    name: foo\n  - Dense: 3\n    from: |\n", ["foo", "image", "previous"], ["Dense"]),
         (f"{START}  - Dense: 3\n    name: foo\n  - Add:\n    from: [image, |\n", ["foo", "image"], ["Dense"]),
         (f"{START}  - MultiHeadAttention: {{num_heads: 1, key_dim: 2}}\n    from: {{|\n", ["query", "value"], []),
