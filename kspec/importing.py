@@ -118,7 +118,7 @@ def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[st
             found = _found(source, label, trust)
             made = imported(found.model, found.compiled, folder, names)
         _check_same(found, made, folder, trust)
-        return made
+        return made._replace(notes=(*found.notes, *made.notes))
     except Unwritable as error:
         raise refused(label, error) from None
 
