@@ -56,7 +56,7 @@ def import_model(
         check_target(weights)
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
     found: Imported | Text
-    if label.endswith((".yaml", ".yml")) and _is_path(source):
+    if _is_path(source) and _is_text(label):
         found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
     else:
         _check_flags(label, shapes, scale)
@@ -74,6 +74,11 @@ def import_model(
 
 def _is_path(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike))
+
+
+def _is_text(label: str) -> bool:
+    """Whether a source's name is that of YAML: another tool's, then."""
+    return label.endswith((".yaml", ".yml")) or Path(label).name.lower() == "kurfile"
 
 
 def _check_flags(label: str, shapes: Mapping[str, Any] | None, scale: str | None) -> None:

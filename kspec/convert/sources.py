@@ -57,7 +57,7 @@ def find(source: str, trust: Sequence[str] = (), *, with_weights: bool = False) 
         )
     if ":" in source and not path.exists():
         return _object(source, trust)
-    help = "name a .keras or .json file, `keras.applications.NAME`, or `package.module:model`"
+    help = "name a .keras, .json or .yaml file, `keras.applications.NAME`, or `package.module:model`"
     raise UsageError(Problem("usage", f"`{source}` is nothing that can be imported", help=help))
 
 

@@ -125,6 +125,11 @@ def test_what_is_refused(in_tmp: Path, container: str, said: str) -> None:
     assert not Path("made.yaml").exists()
 
 
+def test_a_kurfile_needs_no_ending(in_tmp: Path) -> None:
+    Path("Kurfile").write_text(MODEL % "dense: 3", encoding="utf-8")
+    assert "name:" not in import_model("Kurfile").partition("layers:")[0]
+
+
 def test_all_that_is_wrong_is_told_at_once(in_tmp: Path) -> None:
     text = "model:\n  - input: x\n  - lamda: 3\n  - dense:\n  - parallel: {apply: [{gru: 3}]}\n"
     Path("wrong.yml").write_text(text, encoding="utf-8")
