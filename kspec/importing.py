@@ -55,7 +55,7 @@ def import_model(
         check_target(weights)
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
     found: Imported | Text
-    if label.endswith((".yaml", ".yml")) and _is_path(source):
+    if _is_path(source) and _is_text(label):
         found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
     else:
         _check_flags(label, shapes, scale)
@@ -73,6 +73,11 @@ def import_model(
 
 def _is_path(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike))
+
+
+def _is_text(label: str) -> bool:
+    """Whether a source's name is that of YAML: another tool's, then."""
+    return label.endswith((".yaml", ".yml")) or Path(label).name.lower() == "kurfile"
 
 
 def _check_flags(label: str, shapes: Mapping[str, Any] | None, scale: str | None) -> None:
@@ -117,7 +122,7 @@ def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[st
             found = _found(source, label, trust)
             made = imported(found.model, found.compiled, folder, names)
         _check_same(found, made, folder, trust)
-        return made
+        return made._replace(notes=(*found.notes, *made.notes))
     except Unwritable as error:
         raise refused(label, error) from None
 

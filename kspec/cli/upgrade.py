@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from kspec.cli import options
 from kspec.cli.completion import spec_paths
 from kspec.cli.reading import STDIN, standard_input
 from kspec.diagnostics import KspecError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from kspec.upgrading import Upgrade
 
 
 @click.command()
@@ -38,7 +42,7 @@ def command(
     kspec upgrade specs/ -w            write it
     """
     from kspec.spec.finding import spec_files
-    from kspec.upgrading import Upgrade, upgrade
+    from kspec.upgrading import upgrade
 
     if write + check + diff > 1:
         raise UsageError(Problem("usage", "`--write`, `--check` and `--diff` go one by one"))
@@ -49,9 +53,7 @@ def command(
         is_input = str(path) == "-"
         try:
             name = STDIN if is_input else path
-            done: Upgrade = upgrade(
-                name, write=write, shapes=not fast, trust=trust, text=standard_input() if is_input else None
-            )
+            done = upgrade(name, write=write, shapes=not fast, trust=trust, text=standard_input() if is_input else None)
         except KspecError as error:
             problems += error.problems
             status = max(status, error.status)
@@ -64,18 +66,13 @@ def command(
     return status
 
 
-def _tell(done: object, write: bool, check: bool, quiet: bool) -> None:
+def _tell(done: Upgrade, write: bool, check: bool, quiet: bool) -> None:
     """One file's changes, as was asked."""
-    from kspec.upgrading import Upgrade
-
-    assert isinstance(done, Upgrade)
-    if done.before == done.after:
+    if done.before == done.after or quiet:
         return
     count = f"{len(done.changes)} change{'s' * (len(done.changes) != 1)}"
     if not write and not check:
         click.echo(done.diff, nl=False)
-        return
-    if quiet:
         return
     click.echo(f"{'upgraded' if write else 'would upgrade'}: {done.name} ({count})")
     for each in done.changes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kspec.convert.older import is_older, modernized
 from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, suggestion
 from kspec.model.archive import (
     MAX_CONFIG,
@@ -16,6 +17,7 @@ from kspec.model.archive import (
     load_shapes,
     make_model,
     parsed,
+    raw_config,
     read_config,
 )
 from kspec.model.backend import load_keras
@@ -26,11 +28,12 @@ APPLICATIONS = "keras.applications."
 
 
 class Found(NamedTuple):
-    """A model, and its saved compile configuration where it has one."""
+    """A model, and its saved compile configuration where it has one; `notes` are what a person should know of it."""
 
     model: Any
     compiled: Mapping[str, Any] | None
     label: str
+    notes: tuple[str, ...] = ()
 
 
 def find(source: str, trust: Sequence[str] = (), *, with_weights: bool = False) -> Found:
@@ -54,24 +57,41 @@ def find(source: str, trust: Sequence[str] = (), *, with_weights: bool = False) 
         )
     if ":" in source and not path.exists():
         return _object(source, trust)
-    help = "name a .keras or .json file, `keras.applications.NAME`, or `package.module:model`"
+    help = "name a .keras, .json or .yaml file, `keras.applications.NAME`, or `package.module:model`"
     raise UsageError(Problem("usage", f"`{source}` is nothing that can be imported", help=help))
 
 
 def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
-    config = read_config(path, trust)
+    raw = raw_config(path)
     check_version(path)
+    if is_older(raw):
+        return _older(raw, path, trust, with_weights)
+    config = read_config(path, trust)
     compiled = config.get("compile_config")
     model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
     return Found(model, compiled, str(path))
 
 
+def _older(raw: dict[str, Any], path: Path, trust: Sequence[str], with_weights: bool) -> Found:
+    """An archive of Keras 2: its model, in the form that Keras 3 has."""
+    if with_weights:
+        help = 'save it once with Keras 3: `keras.saving.load_model("old.keras").save("new.keras")`'
+        message = "the weights of an archive of Keras 2 are not taken along"
+        raise FileError(Problem("model-file", message, help=help, file=str(path)))
+    notes = ["what it was compiled with is left out"] if raw.get("compile_config") else []
+    config = modernized(raw, notes.append)
+    check_classes(config, path, trust)
+    return Found(make_model(config, path, trust), None, str(path), tuple(notes))
+
+
 def _json(path: Path, trust: Sequence[str]) -> Found:
-    """The configuration that `model.to_json()` gives, admitted as one in an archive is."""
+    """The configuration that `model.to_json()` gives, of Keras 3 or older, admitted as one in an archive is."""
     with path.open("rb") as file:
         config = parsed(file.read(MAX_CONFIG + 1), path, path.name)
+    notes: list[str] = []
+    config = modernized(config, notes.append)
     check_classes(config, path, trust)
-    return Found(make_model(config, path, trust), config.get("compile_config"), str(path))
+    return Found(make_model(config, path, trust), config.get("compile_config"), str(path), tuple(notes))
 
 
 def _application(name: str) -> Any:

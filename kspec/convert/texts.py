@@ -14,7 +14,6 @@ from kspec.convert.ultralytics.model import spec_of as spec_of_model
 from kspec.diagnostics import FileError, Problem, SpecError, UsageError
 from kspec.spec.writing import dump
 
-ENDINGS = (".yaml", ".yml")
 _WIDTH = 120
 
 

@@ -123,6 +123,8 @@ class Chain:
         if not isinstance(arguments, dict) or any(arguments.get(word) is None for word in needed):
             raise Beyond(f"`{kind}` needs `{needed[0]}` and `{needed[1]}`")
         times = self.model.variables.value(arguments[needed[0]])
+        if isinstance(times, (bool, dict, float)) or (kind == "for" and isinstance(times, list)):
+            raise Beyond(f"`{needed[0]}` cannot be {shown(times)}")
         word, usual = ("with_index", "index") if kind == "for" else ("loop_var", "item")
         name = arguments.get(word, usual)
         if not isinstance(name, str) or not name.isidentifier():
@@ -131,12 +133,7 @@ class Chain:
         with self.model.variables.scope({name}):
             for index, item in enumerate(_listed(arguments["iterate"], "iterate")):
                 inner.take(item, (*route, "iterate", index), mapped)
-        if kind == "for" and not _mentions(inner.steps, name):
-            repeat: Any = times
-        elif kind == "for":
-            repeat = {name: times}
-        else:
-            repeat = {name: times if isinstance(times, (list, str)) else list(range(int(times)))}
+        repeat = times if kind == "for" and not _mentions(inner.steps, name) else {name: times}
         if inner.steps:
             self._add({"repeat": repeat, "layers": inner.steps}, entry)
 

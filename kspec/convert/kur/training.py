@@ -116,7 +116,7 @@ def fit_section(
         with _noting(findings, (key, "provider", "batch_size")):
             fit["batch_size"] = variables.value(provider["batch_size"])
     taken = {"epochs"} | ({"optimizer"} if with_optimizer else set())
-    taken |= {"provider"} if set(provider or {}) <= {"batch_size"} else set()
+    taken |= {"provider"} if isinstance(provider, dict) and set(provider) <= {"batch_size"} else set()
     _left(section, key, taken, findings)
     for other in OTHERS:
         if isinstance(data.get(other), dict):

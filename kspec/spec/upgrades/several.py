@@ -43,7 +43,10 @@ def _decay(page: Page, route: Route) -> Edited:
     *around, owner, _ = route
     given = value_at(page.source.data, (*around, owner))
     entry = catalog.find("optimizers", str(owner))
-    if not isinstance(given, dict) or entry is None or given["decay"] == 0 or isinstance(given["decay"], bool):
+    amount = given.get("decay") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or entry is None or amount is None or isinstance(amount, bool):
+        return None
+    if amount == 0:  # which is left out
         return None
     name = next((each for each in ("learning_rate", "lr") if each in given), None)
     parameter = entry.parameter("learning_rate")

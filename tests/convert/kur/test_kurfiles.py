@@ -101,6 +101,8 @@ MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
         ("convolution: {kernels: 3, size: [1, 2, 3, 4]}", "the sizes of 4 axes"),
         ("recurrent: {size: 3, type: elman}", "of the type lstm or gru"),
         ("merge: {mode: dot}", "`merge` is one of"),
+        ("for: {range: [3], iterate: [flatten]}", "`range` cannot be a list"),
+        ("for_each: {items: 1000000000000, iterate: [flatten]}", "more than 200,000 steps"),
         ("for: {range: 3}", "`for` needs `range` and `iterate`"),
         ("for: {range: 3, with_index: 'a b', iterate: [flatten]}", "is the name of a variable"),
         ("transpose: [0, 0]", "every axis once"),
@@ -121,6 +123,11 @@ def test_what_is_refused(in_tmp: Path, container: str, said: str) -> None:
     if '["' not in said:
         assert said in outcome.err, outcome.err
     assert not Path("made.yaml").exists()
+
+
+def test_a_kurfile_needs_no_ending(in_tmp: Path) -> None:
+    Path("Kurfile").write_text(MODEL % "dense: 3", encoding="utf-8")
+    assert "name:" not in import_model("Kurfile").partition("layers:")[0]
 
 
 def test_all_that_is_wrong_is_told_at_once(in_tmp: Path) -> None:

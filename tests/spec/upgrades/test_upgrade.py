@@ -147,6 +147,11 @@ compile:
             "{SGD: {decay: $d, lr: $lr}}",
             "{SGD: {learning_rate: {InverseTimeDecay: {initial_learning_rate: $lr, decay_steps: 1, decay_rate: $d}}}}",
         ),
+        (
+            "{SGD: {decay: 1, lr: 0.1}}",
+            "{SGD: {learning_rate: {InverseTimeDecay: {initial_learning_rate: 0.1, decay_steps: 1, decay_rate: 1}}}}",
+        ),
+        ("{SGD: {decay: true}}", "{SGD: {decay: true}}"),
         ("{Nadam: {schedule_decay: 0.004}}", "{Nadam: {}}"),
         ("{Nadam: {schedule_decay: 0.1}}", "{Nadam: {schedule_decay: 0.1}}"),
         ("keras.optimizers.legacy.RMSprop", "RMSprop"),
