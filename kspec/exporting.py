@@ -61,9 +61,9 @@ def export(
     _check_installed(kind)
     model = _model(target, weights, sets, trust, told)
     name = str(target) if isinstance(target, (str, os.PathLike)) else str(model.name)
-    if kind == "weights":
-        return _weights(model, path)
     try:
+        if kind == "weights":
+            return _weights(model, path)
         from kspec.convert.export.tracing import Sizes
 
         return deeply(lambda: _program(model, kind, files, Sizes(batch_size, length), tolerance, loader, told), _LARGE)
@@ -120,9 +120,11 @@ def _model(
 
 
 def _weights(model: Any, path: Path) -> Exported:
+    from kspec.convert.export.forward import check_built
     from kspec.convert.export.tensors import write_tensors
     from kspec.convert.export.value import Exported
 
+    check_built(model)
     tensors = write_tensors(model, path)
     return Exported(model.name, "weights", (path,), model.count_params(), tensors=tuple(tensors))
 

@@ -92,10 +92,17 @@ def precision(model: Any) -> str:
     return next((each for each in ("bfloat16", "float16") if each in found), "float32")
 
 
+def check_built(model: Any) -> None:
+    """Raise Unexportable for a model that has no weights yet."""
+    if not model.built:
+        raise Unexportable(
+            "nobody knows the shapes of its inputs yet", help="begin it with an `Input`, or call it once"
+        )
+
+
 def check_graph(model: Any) -> None:
     """Raise Unexportable for a model whose inputs have no shapes, or no numbers."""
-    if isinstance(model, load_keras().Sequential) and not model.built:
-        raise Unexportable("nobody knows the shape of its input yet", help="begin it with an `Input`")
+    check_built(model)
     if not hasattr(graph_of(model), "_nodes_by_depth") or not getattr(model, "inputs", None):
         help = "export a functional or Sequential model with an `Input`"
         raise Unexportable("its class computes in a `call` of its own, so its inputs have no shapes", help=help)

@@ -18,6 +18,7 @@ _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 _TELEMETRY = "openvino_telemetry"
+"""The package that calls home; with None in its place Python imports none of that name."""
 
 
 def load_openvino() -> Any:
@@ -27,7 +28,7 @@ def load_openvino() -> Any:
     """
     ours = _TELEMETRY not in sys.modules
     if ours:
-        sys.modules[_TELEMETRY] = None  # type: ignore[assignment] - so Python refuses to import it
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from kspec import api
+from kspec.diagnostics import FileError
 from kspec.exporting import export
 from kspec.model.variables import by_path
 from tests.conftest import SPECS
@@ -32,3 +34,14 @@ def test_every_weight_is_there_under_its_name(ending: str, tmp_path: Path) -> No
     arrays = dict(np.load(path)) if ending == ".npz" else load_file(path)
     assert set(arrays) == set(names)
     assert all(np.array_equal(arrays[name], np.asarray(each)) for name, each in by_path(model).items())
+
+
+@pytest.mark.parametrize("ending", ["npz", "stablehlo"])
+def test_a_model_that_is_not_built_is_told(ending: str, tmp_path: Path) -> None:
+    with pytest.raises(FileError) as caught:
+        export(keras.Sequential([keras.layers.Dense(2)], name="loose"), tmp_path / f"model.{ending}")
+    (problem,) = caught.value.problems
+    assert problem.code == "export-model"
+    assert problem.message.startswith("`loose` cannot be exported to ")
+    assert problem.message.endswith(": nobody knows the shapes of its inputs yet")
+    assert not list(tmp_path.iterdir())
