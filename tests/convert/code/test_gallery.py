@@ -1,4 +1,4 @@
-"""The gallery as code: every spec, in every style that can say it, is formatted, typed, and makes the spec's own model."""
+"""The gallery as code: every spec, in every style that can say it, is formatted, typed, and makes the spec's model."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ def test_outputs_with_the_same_weights(name: str) -> None:
         made = namespace["build_model"]()
         assert made.count_params() == model.count_params()
         for layer, twin in twins(model, made):
-            for variable, twins in zip(layer.weights, twin.weights, strict=True):
-                twins.assign(variable)
+            for variable, other in zip(layer.weights, twin.weights, strict=True):
+                other.assign(variable)
         for one, other in zip(wanted, outputs(made, given, names), strict=True):
             np.testing.assert_array_equal(one, other)
         keras.config.set_dtype_policy("float32")
