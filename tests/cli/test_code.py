@@ -89,7 +89,7 @@ def run(script: Path, folder: Path) -> str:
     return found.stdout
 
 
-@pytest.mark.parametrize("style", ["functional", "subclass"])
+@pytest.mark.parametrize("style", ["functional", pytest.param("subclass", marks=pytest.mark.slow)])
 def test_a_script_trains(project: Path, tmp_path_factory: pytest.TempPathFactory, style: str) -> None:
     """In a fresh process, from another folder: the model, its history and its file are there."""
     assert run_kspec("code", "small.yaml", "--train", "--style", style, "-o", "train.py").status == 0
@@ -132,3 +132,26 @@ def test_several_outputs_and_weights(in_tmp: Path) -> None:
         np.testing.assert_array_equal(weights["digit"], data["digit_weight"])
         wanted = np.where(data["is_hard"] == 1, 4.0, 1.0).reshape(-1)
         np.testing.assert_array_equal(weights["is_hard"], wanted)
+
+
+def test_weights_and_models_from_files(project: Path) -> None:
+    """A file of weights, and another spec as a layer: the numbers are those of the spec's model."""
+    inner = "kspec: 1\ninputs: {x: 3}\nlayers: [{Dense: 4}, ReLU, {Dense: 2}]\n"
+    Path("inner.yaml").write_text(inner, encoding="utf-8")
+    assert run_kspec("build", "inner.yaml", "-o", "w.weights.h5").status == 0
+    assert run_kspec("build", "inner.yaml", "-o", "w.safetensors").status == 0
+    outer = (
+        "kspec: 1\ninputs: {x: 3}\nlayers: [{model: inner.yaml, weights: w.weights.h5, trainable: false}, ops.abs]\n"
+    )
+    Path("outer.yaml").write_text(outer, encoding="utf-8")
+    Path("own.yaml").write_text(inner + "weights: w.weights.h5\n", encoding="utf-8")
+    for name in ("outer", "own"):
+        assert run_kspec("code", f"{name}.yaml", "-o", f"{name}.py").status == 0
+        made = loaded(project / f"{name}.py")["build_model"]()  # type: ignore[operator]
+        np.testing.assert_array_equal(made(X), kspec.load(f"{name}.yaml").build()(X))
+    for text in (inner + "weights: w.safetensors\n", outer.replace(".weights.h5", ".safetensors")):
+        Path("bad.yaml").write_text(text, encoding="utf-8")
+        found = run_kspec("code", "bad.yaml")
+        assert found.status == 2
+        assert found.err.startswith("bad.yaml:")
+        assert "Keras reads no such file of weights" in found.err

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kspec.convert.code.facts import Facts, facts
+from kspec.convert.code.files import check_weights
 from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
 from kspec.convert.code.paths import Paths
@@ -44,6 +45,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
     The spec's structure is written where the code then makes that model; else its graph, call by call.
     Raises UsageError where neither can be said in this style.
     """
+    check_weights(compiled)
     policy = compiled.spec.dtype_policy
     known = facts(compiled.expanded, compiled.graph, built.tensors, policy is not None and is_short(policy))
     reasons: list[str] = []
