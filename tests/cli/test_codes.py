@@ -263,7 +263,13 @@ def yaml_size() -> list[str]:
     return ["check", "small.yaml"]
 
 
+def code_style() -> list[str]:
+    spec({"layers:\n": "layers:\n  - residual: [{Dense: 4}]\n"})
+    return ["code", "small.yaml", "--style", "sequential"]
+
+
 CASES: dict[str, Callable[[], list[str]]] = {
+    "code-style": code_style,
     "cannot-adapt": cannot_adapt,
     "checkpoint-damaged": checkpoint_damaged,
     "checkpoint-model": checkpoint_model,

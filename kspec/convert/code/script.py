@@ -123,6 +123,9 @@ def _fit(
         value = getattr(fit, key)
         if value != Fit.model_fields[key].default:
             found[key] = writer.value(value)
+    if fit.checkpoint_every is not None:
+        help = "leave it out: `--set fit.checkpoint_every=null`, or take the callback ModelCheckpoint"
+        refuse("Keras has nothing like `checkpoint_every`", ("fit", "checkpoint_every"), help)
     if fit.on_nan != "stop":
         refuse("Keras has nothing like `on_nan`", ("fit", "on_nan"), "leave it out: `--set fit.on_nan=stop`")
     if training.validation is not None:

@@ -90,7 +90,8 @@ def flattened(model: Any) -> Any:
     keras = load_keras()
     inputs = [keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in model.inputs]
     for place, layer in enumerate(layers_in(model)):  # names of models inside are those of others too
-        rename(layer, f"layer_{place}")
+        if not isinstance(layer, keras.layers.InputLayer):
+            rename(layer, f"layer_{place}")
     return keras.Model(inputs, _flat(model, inputs, inside=True))
 
 

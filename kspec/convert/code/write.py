@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kspec.convert.code.facts import Facts, facts
+from kspec.convert.code.files import check_weights
 from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
 from kspec.convert.code.paths import Paths
@@ -47,6 +48,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
     Raises UsageError where neither can be said in this style.
     """
     _refuse_adapted(compiled.graph)
+    check_weights(compiled)
     policy = compiled.spec.dtype_policy
     known = facts(compiled.expanded, compiled.graph, built.tensors, policy is not None and is_short(policy))
     reasons: list[str] = []

@@ -98,7 +98,9 @@ def test_identifiers_are_plain_words(text: str) -> None:
     assert class_name(text)[0].isalpha()
 
 
-@pytest.mark.parametrize("name", ["class", "keras", "import os", "print", "x", "HERE", "__import__", "", "1", "é", "a-b"])
+@pytest.mark.parametrize(
+    "name", ["class", "keras", "import os", "print", "x", "HERE", "__import__", "", "1", "é", "a-b"]
+)
 def test_no_name_means_something_else(name: str) -> None:
     import builtins
     import keyword
@@ -114,7 +116,9 @@ ATOMS = st.sampled_from(["a", "b", "c", "1", "2", "0.5", "true", "'text'", "item
 
 
 def expressions(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    binary = st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "and", "or"]), inner)
+    binary = st.tuples(
+        inner, st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "and", "or"]), inner
+    )
     return st.one_of(
         binary.map(lambda parts: f"({parts[0]}) {parts[1]} ({parts[2]})"),
         inner.map(lambda text: f"-({text})"),

@@ -1,0 +1,317 @@
+"""Everything that a spec can say, as code; and names that are chosen to do harm."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kspec
+from kspec.diagnostics import UsageError
+
+
+def code(text: str, style: Any = "functional", **more: Any) -> tuple[str, list[str]]:
+    """The code of a spec's text, which has made the spec's model, and what is told of it."""
+    notes: list[str] = []
+    return kspec.code(kspec.loads("kspec: 1\n" + text), style=style, tell=notes.append, **more), notes
+
+
+STRUCTURES = {
+    "a list of names for outputs, in the middle of a chain": """
+inputs: {x: [5, 3]}
+layers:
+  - LSTM: {units: 4, return_state: true, return_sequences: true}
+    name: [all, last, cell]
+  - ops.add:
+    from: [last, cell]
+""",
+    "an output by its place": """
+inputs: {x: [5, 3]}
+layers:
+  - GRU: {units: 4, return_state: true}
+    name: gru
+  - Add:
+    from: [gru.0, gru.1]
+""",
+    "an index, a constant, a function of several": """
+inputs: {x: [5, 3]}
+layers:
+  - ops.get_item: {key: ":, 1:3"}
+  - ops.multiply:
+    from: [previous, 0.5]
+  - ops.einsum: {subscripts: "bij,bkj->bik"}
+    from: [previous, previous]
+  - ops.concatenate: {axis: -1}
+    from: [previous, previous]
+""",
+    "objects within objects": """
+inputs: {x: 4}
+vars: {rate: 1e-4}
+layers:
+  - Dense:
+      units: 3
+      kernel_initializer: {RandomNormal: {stddev: 0.02, seed: 3}}
+      kernel_regularizer: {L1L2: {l1: $rate, l2: 1e-5}}
+      activation: {LeakyReLU: 0.3}
+  - TimeDistributed: {Dense: 2}
+    when: false
+""",
+    "blocks in blocks, defaults made of others, a block of two inputs and two outputs": """
+inputs: {a: 4, b: 4}
+vars: {width: 3}
+blocks:
+  inner:
+    vars: {units: null, twice: $(2 * units)}
+    layers: [{Dense: $twice}, {Dense: $width}]
+  outer:
+    inputs: [left, right]
+    outputs: {sum: total, first: one}
+    layers:
+      - inner: 5
+        from: left
+        name: one
+      - inner: {units: 2, twice: 7}
+        from: right
+      - Add:
+        from: [one, previous]
+        name: total
+layers:
+  - outer:
+    from: [a, b]
+    name: both
+  - Multiply:
+    from: [both.sum, both.first]
+""",
+    "a frozen nested block, used twice, and one that is called again": """
+inputs: {x: 4}
+blocks:
+  net: {nested: true, vars: {n: 2}, layers: [{Dense: $n}, {Dense: 4}]}
+layers:
+  - net: 3
+    trainable: false
+    name: first
+  - net: {}
+    name: second
+  - reuse: second
+""",
+    "a layer that is called again": """
+inputs: {x: 4}
+layers:
+  - Dense: 4
+    name: shared
+  - reuse: shared
+  - reuse: shared
+    name: third
+""",
+    "input, residuals within residuals, another merge": """
+inputs: {x: 4}
+blocks:
+  b:
+    layers:
+      - Dense: 4
+      - residual:
+          - Dense: 4
+          - residual: [{Dense: 4}, ReLU]
+            merge: Multiply
+      - Add:
+        from: [previous, input]
+layers: [b, {residual: {b: {}}}]
+""",
+    "parallel without a merge, in loops": """
+inputs: {x: 4}
+layers:
+  - repeat: {n: [2, 3]}
+    layers:
+      - parallel: [[{Dense: $n}], {Dense: 4}, ReLU]
+      - Concatenate
+      - Dense: 4
+""",
+    "names in loops, from the same round and from another loop": """
+inputs: {x: 4}
+layers:
+  - repeat: {i: 3}
+    layers:
+      - Dense: 4
+        name: a_$i
+      - Dense: 4
+      - Add:
+        from: [previous, a_$i]
+        name: level_$(i + 1)
+  - repeat: {j: 2}
+    layers:
+      - Add:
+        from: [previous, level_$(j + 1)]
+  - Add:
+    from: [previous, level_3]
+    name: end
+outputs: {y: end, z: level_1}
+""",
+    "automatic names": """
+inputs: {x: 4}
+layers: [{Dense: 4}, {Dense: 4}, {Dense: 4}, {Add: , from: [dense, dense_1, previous]}]
+outputs: [dense_1, add]
+""",
+    "conditions around loops, steps that are not there": """
+inputs: {x: 4}
+vars: {deep: true, kind: a}
+layers:
+  - repeat: 2
+    when: $(deep and kind in ['a', 'b'])
+    layers: [{Dense: 4}]
+  - {Dense: 3, when: "$(kind == 'c')"}
+  - {Dense: 2, name: last}
+""",
+    "sixteen bits: heads stay float32, functions are cast": """
+dtype_policy: mixed_bfloat16
+inputs: {x: 4}
+layers:
+  - Dense: 4
+    dtype: float32
+  - Dense: {units: 4, activation: {LeakyReLU: 0.1}}
+    name: one
+  - ops.softmax:
+    name: two
+outputs: {one: one, two: two}
+""",
+}
+UNROLLED = {
+    "a name from within a block": """
+inputs: {x: 4}
+blocks: {b: {layers: [{Dense: {units: 4}, name: inside}, ReLU]}}
+layers: [{b: , name: use}, {Add: , from: [previous, use.inside]}]
+""",
+    "a block of which only the last copy makes the output": """
+dtype_policy: mixed_float16
+inputs: {x: 4}
+layers: [{repeat: 3, layers: [{Dense: 4}]}]
+""",
+    "a step that stands before what it takes": """
+inputs: {x: 4}
+layers: [{Add: , from: [late, x], name: sum}, {Dense: 4, from: x, name: late}]
+outputs: sum
+""",
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structures(name: str) -> None:
+    text, notes = code(STRUCTURES[name])
+    assert not notes
+    code(STRUCTURES[name], "subclass")
+    compile(text, name, "exec")
+
+
+@pytest.mark.parametrize("name", UNROLLED)
+def test_what_the_structure_cannot_say_is_written_out(name: str) -> None:
+    (note,) = code(UNROLLED[name])[1]
+    assert note.startswith("every step is written out: ")
+
+
+HOSTILE = [
+    *("');import_os;os.system('x');('", '";import_os;"', "x\\", "a'b\"c", '"""', "#", "__import__('os')", "%s", "x"),
+    *("class", "keras", "layers", "build_model", "self", "é", "日本", "a-b", "1st", "\\N", "call", "HERE", "name"),
+]
+
+
+@pytest.mark.parametrize("style", ["functional", "sequential", "subclass"])
+def test_hostile_names(style: str) -> None:
+    """Names are literals, or words of their own: nothing in them is code."""
+    layers = "".join(f"  - Dense: 4\n    name: {quoted(name)}\n" for name in HOSTILE)
+    if style != "sequential":
+        layers += "".join(f"  - Add:\n    from: [previous, {quoted(name)}]\n" for name in HOSTILE)
+    text, notes = code(f"inputs: {{{quoted(HOSTILE[0] + '_')}: 4}}\nlayers:\n{layers}", style)
+    assert not notes
+    tree = ast.parse(text)
+    imported = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))}
+    assert imported <= {"import keras", "from keras import layers", "from typing import Any"}
+    called = {ast.unparse(node.func).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not called & {"os", "eval", "exec", "__import__", "open", "getattr"}
+
+
+def quoted(name: str) -> str:
+    """As YAML has it."""
+    return "'" + name.replace("'", "''") + "'"
+
+
+def test_hostile_values() -> None:
+    """Texts among variables, conditions and blocks' names stay texts."""
+    evil = "\"); raise SystemExit('\\"
+    text, _ = code(
+        f"vars: {{mode: {quoted(evil)}}}\ninputs: {{x: 4}}\n"
+        f"blocks: {{{quoted('b(); raise SystemExit')}: {{layers: [{{Dense: 3}}]}}}}\n"
+        f"layers:\n  - {quoted('b(); raise SystemExit')}\n  - Dense: 4\n    name: a\n    when: $(mode != 'b')\n"
+    )
+    assert "SystemExit" in text
+    assert not any(isinstance(node, ast.Raise) for node in ast.walk(ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "style", "message", "line"),
+    [
+        ("inputs: {x: 4}\nlayers:\n  - residual: [{Dense: 4}]\n", "sequential", "`add` takes several tensors", 4),
+        ("inputs: {x: 4}\nlayers:\n  - Dense: 4\n  - ops.abs\n", "sequential", "is a function, not a layer", 5),
+        ("inputs: {x: 4, y: 4}\nlayers:\n  - Add: \n    from: [x, y]\n", "sequential", "has 2 inputs", 2),
+    ],
+)
+def test_what_a_style_cannot_say(text: str, style: str, message: str, line: int) -> None:
+    with pytest.raises(UsageError) as refused:
+        code(text, style)
+    (problem,) = refused.value.problems
+    assert message in problem.message
+    assert problem.span is not None
+    assert problem.span.line == line
+
+
+def test_usage(tmp_path: Path) -> None:
+    spec = "inputs: {x: 4}\nlayers: [{Dense: 4}]\n"
+    for more, message in (
+        ({"style": "poetic"}, "there is no style"),
+        ({"output": tmp_path / "model.txt"}, "does not say that Python code is in it"),
+        ({"data": "x.npz"}, "data are for a script that trains"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            code(spec, **more)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+WIDTHS = st.sampled_from(["2", "$n", "$(n + 1)", "$(2 * n)"])
+
+
+def steps(inner: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[Any]]:
+    """Chains of steps that keep their width, which residuals ask for."""
+    same = {"Dense": "$n"}
+    one = st.one_of(
+        WIDTHS.map(lambda width: {"repeat": 1, "layers": [{"Dense": int(width) if width == "2" else width}, same]}),
+        inner.map(lambda chain: {"residual": [*chain, same]}),
+        st.tuples(inner, inner).map(lambda two: {"parallel": [[*two[0], same], [same, *two[1], same]], "merge": "Add"}),
+        st.tuples(st.integers(1, 3), inner).map(lambda two: {"repeat": two[0], "layers": [*two[1], same]}),
+        inner.map(lambda chain: {"repeat": 2, "when": "$(n > 3)", "layers": [*chain, same]}),
+        st.sampled_from(["ReLU", "LayerNormalization", {"Dropout": 0.5}, {"block": "$n"}, {"nested": "$n"}]),
+    )
+    return st.lists(one, min_size=1, max_size=3)
+
+
+CHAINS = st.recursive(st.just([{"Dense": "$n"}]), steps, max_leaves=5)
+
+
+@settings(max_examples=12)
+@given(CHAINS, st.sampled_from(["functional", "subclass"]), st.integers(3, 4))
+def test_random_specs(chain: list[Any], style: str, n: int) -> None:
+    """The code makes the spec's model, or it is not given out."""
+    import yaml
+
+    spec = {
+        "vars": {"n": n},
+        "inputs": {"x": "$n"},
+        "blocks": {
+            "block": {"vars": {"m": None}, "layers": [{"Dense": "$m"}, {"residual": [{"Dense": "$(m)"}]}]},
+            "nested": {"nested": True, "vars": {"m": None}, "layers": [{"Dense": "$m"}]},
+        },
+        "layers": [*chain, {"Dense": "$n"}],
+    }
+    text, _ = code(yaml.safe_dump(spec, sort_keys=False), style)
+    compile(text, "random", "exec")
