@@ -60,6 +60,18 @@ layers:
   - TimeDistributed: {Dense: 2}
     when: false
 """,
+    "objects that variables stand for, of a block's own too": """
+inputs: {x: 4}
+vars: {init: {RandomNormal: {stddev: 0.02}}, width: 3}
+blocks:
+  plain: {layers: [{Dense: {units: $width, kernel_initializer: $init}}]}
+  own: {vars: {init: zeros}, layers: [{Dense: {units: 2, kernel_initializer: $init}}]}
+layers:
+  - repeat: 2
+    layers: [plain]
+  - own
+  - Dense: {units: 2, kernel_initializer: $init}
+""",
     "blocks in blocks, defaults made of others, a block of two inputs and two outputs": """
 inputs: {a: 4, b: 4}
 vars: {width: 3}
@@ -254,6 +266,7 @@ def test_hostile_values() -> None:
     [
         ("inputs: {x: 4}\nlayers:\n  - residual: [{Dense: 4}]\n", "sequential", "`add` takes several tensors", 4),
         ("inputs: {x: 4}\nlayers:\n  - Dense: 4\n  - ops.abs\n", "sequential", "is a function, not a layer", 5),
+        ("inputs: {x: 4}\nlayers:\n  - Dense: 4\n    lora: 2\n", "functional", "`lora` is done to a model", 5),
         ("inputs: {x: 4, y: 4}\nlayers:\n  - Add: \n    from: [x, y]\n", "sequential", "has 2 inputs", 2),
     ],
 )
