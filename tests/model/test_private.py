@@ -16,6 +16,7 @@ import pytest
 
 from kspec.model import private
 from kspec.model.draws import Draw
+from kspec.model.private.variables import _Note as Note
 from kspec.model.quiet import without_keras_warnings
 from tests.model import twins
 from tests.model.twins import keras
@@ -127,7 +128,7 @@ def test_what_keras_s_initializers_ask_for() -> None:
     of = keras.initializers
     for name in ("normal", "truncated_normal", "uniform"):
         theirs = inspect.signature(getattr(keras.src.backend.random, name)).parameters
-        ours = inspect.signature(getattr(private._Note, name)).parameters
+        ours = inspect.signature(getattr(Note, name)).parameters
         assert [(each.name, each.default) for each in ours.values()] == [
             (each.name, each.default) for each in theirs.values()
         ]
