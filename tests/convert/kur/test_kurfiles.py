@@ -149,7 +149,11 @@ def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
     text = import_model("top.yml")
     assert "vars: {size: 4, depth: 2}" in text
     assert "seed: 3" in text
-    for name, said in (("../out.yml", "outside the Kurfile's folder"), ("none.yml", "there is no file `none.yml`")):
+    for name, said in (
+        ("../out.yml", "outside the Kurfile's folder"),
+        ("none.yml", "there is no file `none.yml`"),
+        ("n" * 999, "is no file's name"),
+    ):
         Path("bad.yml").write_text(f"include: {name}\nmodel: []\n", encoding="utf-8")
         assert said in run_kspec("import", "bad.yml").err
 
@@ -162,6 +166,7 @@ def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
         (["x.yml", "--scale", "n"], 2, "`--scale` is for models of Ultralytics"),
         (["x.yml", "--weights", "w.weights.h5"], 2, "has no weights"),
         (["nothing.yml"], 3, "there is no such file"),
+        (["n" * 999 + ".yml"], 3, "there is no such file"),
         (["spec.yaml"], 2, "is a spec already"),
         (["other.yaml"], 3, "of no tool that kspec knows"),
         (["tagged.yaml"], 3, "a tag (`!!python/object:os.system`) is not allowed"),
