@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +32,7 @@ def rewritten(name: str, shapes: Mapping[str, list[int | None]], scale: str | No
     Raises FileError where the file is none of a known tool's, or where something in it has no counterpart; UsageError.
     """
     path = Path(name)
-    if not path.is_file():
+    if not os.path.isfile(path):  # which answers for any name
         raise FileError(Problem("file-missing", "there is no such file", file=name))
     try:
         source = source_of(path, name)

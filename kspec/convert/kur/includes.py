@@ -35,7 +35,11 @@ def _merged(source: Source, path: Path, root: Path, seen: set[Path]) -> dict[str
             raise _wrong(
                 source, route, "an include is a file's name, or {source: NAME, method: blend, merge or concat}"
             )
-        file = (path.parent / name).resolve()
+        try:
+            file = (path.parent / name).resolve()
+            is_there = file.is_file()
+        except (OSError, RuntimeError, ValueError):  # a name that is too long, links in a circle
+            raise _wrong(source, route, f"`{name[:60]}` is no file's name") from None
         if not file.is_relative_to(root):
             raise _wrong(source, route, f"`{name}` is outside the Kurfile's folder")
         if file in seen:
@@ -43,7 +47,7 @@ def _merged(source: Source, path: Path, root: Path, seen: set[Path]) -> dict[str
         seen.add(file)
         if len(seen) > MOST:
             raise _wrong(source, route, f"more than {MOST} files are included")
-        if not file.is_file():
+        if not is_there:
             raise _wrong(source, route, f"there is no file `{name}`")
         own = _over(_merged(source_of(file, str(path.parent / name)), file, root, seen), own, method)
     return own

@@ -65,7 +65,9 @@ def branches() -> Any:
     return keras.Model([words, picture], [layers.Dense(5, name="kind")(both), sure])
 
 
-@pytest.mark.parametrize("made", [digits, speech, branches], ids=lambda made: made.__name__)
+@pytest.mark.parametrize(
+    "made", [digits, branches, pytest.param(speech, marks=pytest.mark.slow)], ids=lambda made: made.__name__
+)
 def test_the_model_is_the_one_by_hand(made: Any) -> None:
     path = next(each for each in CASES if each.stem == made.__name__)
     given = dict(each.rpartition("=")[::2] for each in shapes(path)[1::2])
@@ -149,7 +151,11 @@ def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
     text = import_model("top.yml")
     assert "vars: {size: 4, depth: 2}" in text
     assert "seed: 3" in text
-    for name, said in (("../out.yml", "outside the Kurfile's folder"), ("none.yml", "there is no file `none.yml`")):
+    for name, said in (
+        ("../out.yml", "outside the Kurfile's folder"),
+        ("none.yml", "there is no file `none.yml`"),
+        ("n" * 999, "is no file's name"),
+    ):
         Path("bad.yml").write_text(f"include: {name}\nmodel: []\n", encoding="utf-8")
         assert said in run_kspec("import", "bad.yml").err
 
@@ -162,6 +168,7 @@ def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
         (["x.yml", "--scale", "n"], 2, "`--scale` is for models of Ultralytics"),
         (["x.yml", "--weights", "w.weights.h5"], 2, "has no weights"),
         (["nothing.yml"], 3, "there is no such file"),
+        (["n" * 999 + ".yml"], 3, "there is no such file"),
         (["spec.yaml"], 2, "is a spec already"),
         (["other.yaml"], 3, "of no tool that kspec knows"),
         (["tagged.yaml"], 3, "a tag (`!!python/object:os.system`) is not allowed"),
@@ -218,7 +225,10 @@ def combined(inner: st.SearchStrategy[Pair]) -> st.SearchStrategy[Pair]:
     )
 
 
-@given(st.recursive(NUMBERS, combined, max_leaves=8))
+SMALL = st.one_of(NUMBERS, combined(NUMBERS))
+
+
+@given(st.one_of(SMALL, combined(SMALL), combined(combined(SMALL))))
 def test_expressions_have_the_value_that_jinja_gives(pair: Pair) -> None:
     """Jinja's grammar for these is Python's, but for filters."""
     text, python = pair
