@@ -40,6 +40,7 @@ def command(
     \b
     kspec code specs/decoder.yaml -o decoder.py
     kspec code specs/digits_mlp.yaml --style sequential
+    kspec code specs/digits_mlp.yaml --train -o train.py
     """
     from kspec.cli.reading import load_spec
     from kspec.coding import code

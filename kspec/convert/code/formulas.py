@@ -55,11 +55,6 @@ def parts_of(text: str) -> tuple[str | Variable | Formula, ...]:
     return parse(text)
 
 
-def tree(text: str, rename: Rename) -> str:
-    """Python's text of an expression with other names."""
-    return _written(ast.parse(text, mode="eval").body, rename)[0]
-
-
 def part_text(part: Variable | Formula, rename: Rename) -> str:
     """One variable or expression as Python."""
     return _part(part, rename)

@@ -184,7 +184,6 @@ class Program:
     policy: Expr | None = None
     short: bool = False
     """Whether layers compute in sixteen bits."""
-    seed: int | None = None
     weights: str = ""
     own: str = ""
     """The model's own class."""

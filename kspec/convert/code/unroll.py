@@ -65,7 +65,6 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
         functions,
         policy,
         facts.short,
-        spec.seed,
         weights,
         own,
         nested=nested,

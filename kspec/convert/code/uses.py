@@ -19,9 +19,9 @@ from kspec.spec.variables import resolve_variables
 class Blocks(Reader):
     """Walks a spec and the blocks that it uses."""
 
-    def __init__(self, *given: Any, words: Words, variables: Mapping[str, Any]) -> None:
+    def __init__(self, *given: Any, words: Words) -> None:
         super().__init__(*given)
-        self.words, self.all_variables = words, variables
+        self.words = words
         self.functions: dict[tuple[str, str], Function] = {}
         self.order: list[Function] = []
         self.uses: dict[str, int] = {}

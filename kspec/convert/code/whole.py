@@ -38,9 +38,7 @@ class _Whole:
         form, pairs = outputs_of(self.compiled.graph)
         named = frozenset(name for name, _ in pairs) if form == "list" else frozenset()
         named |= names
-        blocks = Blocks(
-            self.compiled, self.facts, self.writer, named, words=self.words, variables=self.compiled.variables
-        )
+        blocks = Blocks(self.compiled, self.facts, self.writer, named, words=self.words)
         words = Words(self.words)
         asked = _asked(spec.outputs) | _last_name(spec.layers)
         frame = Frame(words, {}, self.compiled.variables, spec.layers, asked, is_top=True)
@@ -60,7 +58,6 @@ class _Whole:
             blocks.order,
             None if spec.dtype_policy is None else self.writer.value(spec.dtype_policy),
             self.facts.short,
-            spec.seed,
             spec.weights or "",
             own_class(spec.class_, self.modules),
             frozenset(name for name, body in spec.blocks.items() if body.get("nested") is True),
