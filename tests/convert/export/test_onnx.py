@@ -22,7 +22,6 @@ from tests.convert.export.models import arrays_for, by_keras, by_onnxruntime, ch
 
 FEW = {
     "custom_layer": "what is traced down to JAX's operations",
-    "digits_cnn": "pooling",
     "two_headed_mlp": "sixteen bits, two outputs",
     "wide_and_deep": "tokens",
 }

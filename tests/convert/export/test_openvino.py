@@ -60,6 +60,7 @@ print("openvino_telemetry" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_nobody_is_called(in_tmp: Path) -> None:
     """OpenVINO reports its import to its makers where its package for that is installed, as it always is."""
     Path("small.yaml").write_text("kspec: 1\ninputs: {x: 4}\nlayers: [{Dense: 2}]\n", encoding="utf-8")
