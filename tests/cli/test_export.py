@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+from kspec.model.quiet import without_keras_warnings
 from tests.conftest import run_kspec
 
 SPEC = """\
@@ -71,6 +72,16 @@ def test_names_of_tensors_and_json(project: Path) -> None:
     facts = json.loads(run_kspec("export", "small.yaml", "-o", "w.npz", "--json", "-q").out)
     assert facts["files"] == ["w.npz"]
     assert facts["tensors"][0] == {"name": "kind/kernel", "shape": [4, 3], "dtype": "float32", "bytes": 48}
+
+
+def test_names_reach_no_terminal(project: Path) -> None:
+    hostile = "a\x1b[2J\r\u202e"
+    with without_keras_warnings():
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name=hostile)], name=hostile).save("model.keras")
+    done = run_kspec("export", "model.keras", "-o", "w.npz")
+    assert done.status == 0
+    assert r"a\x1b[2J\r\u202e/kernel float32 (2, 1)" in done.out
+    assert done.out.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize(
