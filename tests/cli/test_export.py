@@ -97,10 +97,12 @@ def test_names_reach_no_terminal(project: Path) -> None:
         ("model.keras -o x.npz --set seed=4", 2, "`--set` changes nothing of a model that was saved"),
         ("model.keras -o x.npz", 3, "this is not a whole .keras file"),
         ("w.safetensors -o x.npz", 2, "`w.safetensors` holds weights alone"),
+        ("small.yaml -o w.npz --weights w.npz", 2, "`w.npz` is what is read"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_written(project: Path, arguments: str, status: int, said: str) -> None:
     Path("model.keras").write_bytes(b"no archive")
+    Path("w.npz").touch()
     before = sorted(project.iterdir())
     done = run_kspec("export", *arguments.split())
     assert done.status == status
