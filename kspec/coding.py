@@ -38,7 +38,7 @@ def code(
     Raises SpecError; UsageError where the style cannot say what the spec says; FileError where it cannot be written.
     """
     from kspec.convert.code.write import write
-    from kspec.files import check_target, write_atomically
+    from kspec.files import check_other, check_target, write_atomically
     from kspec.loaded import Loaded, load
     from kspec.model.backend import deeply
     from kspec.scripting import training_of
@@ -48,6 +48,7 @@ def code(
         raise UsageError(Problem("usage", f"there is no style `{style}`", help=f"styles: {', '.join(_STYLES)}"))
     if output is not None:
         _check_name(Path(output))
+        check_other(output, spec.compiled.source.file.name if isinstance(spec, Loaded) else spec, data)
         check_target(output)
     if data is not None and not train:
         raise UsageError(Problem("usage", "data are for a script that trains", help="add `--train`"))

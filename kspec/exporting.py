@@ -49,14 +49,16 @@ def export(
     """
     from kspec.convert.export.formats import LABELS, chosen
     from kspec.convert.export.problems import Unexportable, refused
-    from kspec.files import check_target
+    from kspec.files import check_other, check_target
     from kspec.model.backend import deeply
 
     path, told = Path(output), tell if tell is not None else lambda _: None
     kind = chosen(format, path)
     _check_options(kind, {"--batch-size": batch_size, "--length": length, "--tolerance": tolerance}, loader)
     files = [path, path.with_suffix(".bin")] if kind == "openvino" else [path]
+    read = [target if isinstance(target, (str, os.PathLike)) else None, weights]
     for file in [*files, *([Path(loader)] if loader is not None else [])]:
+        check_other(file, *read)
         check_target(file)
     _check_installed(kind)
     model = _model(target, weights, sets, trust, told)

@@ -14,9 +14,17 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from kspec.diagnostics import FileError, Problem
+from kspec.diagnostics import FileError, Problem, UsageError
 
-__all__ = ["atomic_path", "check_target", "remove_temporary", "sync_folder", "write_atomically", "write_problem"]
+__all__ = [
+    "atomic_path",
+    "check_other",
+    "check_target",
+    "remove_temporary",
+    "sync_folder",
+    "write_atomically",
+    "write_problem",
+]
 
 _TEMPORARY = ".kspec-"
 # Codes by which file systems that cannot sync a folder say so; the rename itself has succeeded by then.
@@ -62,6 +70,17 @@ def atomic_path(path: str | os.PathLike[str], *, needed: int | None = None, leas
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise `FileError` (code ``file-write``) where it is plain that `path` cannot be written: before hours of work."""
     _prepare(Path(path))
+
+
+def check_other(path: str | os.PathLike[str], *sources: str | os.PathLike[str] | None) -> None:
+    """Raise `UsageError` where `path`, to be written, is one of the files that it is made from."""
+    for source in sources:
+        is_same = False
+        with contextlib.suppress(OSError, ValueError):  # one that is not there is no file, ValueError: a NUL in a name
+            is_same = source is not None and os.path.samefile(path, source)
+        if is_same:
+            message = f"`{path}` is what is read: it would be written over"
+            raise UsageError(Problem("usage", message, help="name another file"))
 
 
 def sync_folder(folder: Path) -> None:

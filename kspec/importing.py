@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -43,15 +44,19 @@ def import_model(
 
     Raises FileError where the source cannot be read or holds something that no spec can say; UsageError.
     """
-    from kspec.files import check_target, write_atomically
+    from kspec.files import check_other, check_target
     from kspec.model.backend import deeply
 
     label = str(source) if isinstance(source, (str, os.PathLike)) else "the model"
+    path = label if _is_path(source) else None
+    whole: Any = None
     if output is not None:
         _check_name(Path(output))
+        check_other(output, path)
         check_target(output)
     if weights is not None:
         _check_weights(Path(weights), label)
+        check_other(weights, path)
         check_target(weights)
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
     found: Imported | Text
@@ -61,10 +66,9 @@ def import_model(
         _check_flags(label, shapes, scale)
         found = made = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
         if weights is not None:
-            deeply(lambda: _write_weights(source, label, made.text, folder, tuple(trust), Path(weights)), _LARGE)
+            whole = deeply(lambda: _with_weights(source, label, made.text, folder, tuple(trust)), _LARGE)
             found = made.with_weights(os.path.relpath(weights, folder))
-    if output is not None:
-        write_atomically(output, found.text)
+    deeply(lambda: _write(found.text, output, whole, weights), _LARGE)
     if tell is not None:
         for note in found.notes:
             tell(note)
@@ -165,12 +169,11 @@ def _check_weights(path: Path, label: str) -> None:
         raise UsageError(Problem("usage", f"`{label}` has no weights", help="leave out `--weights`"))
 
 
-def _write_weights(source: Any, label: str, text: str, folder: Path, trust: tuple[str, ...], path: Path) -> None:
-    """The weights of the source under the names that the spec's layers have."""
+def _with_weights(source: Any, label: str, text: str, folder: Path, trust: tuple[str, ...]) -> Any:
+    """The spec's model with the weights of the source, under the names that the spec's layers have."""
     from kspec.convert.sameness import paired
     from kspec.convert.sources import find
     from kspec.loaded import loads
-    from kspec.model.save import save
 
     is_named = isinstance(source, (str, os.PathLike))
     whole = find(os.fspath(source), trust, with_weights=True).model if is_named else source
@@ -178,4 +181,18 @@ def _write_weights(source: Any, label: str, text: str, folder: Path, trust: tupl
     for layer, twin in paired(whole, built):
         for variable, value in zip(twin.weights, layer.weights, strict=True):
             variable.assign(value)
-    save(built, path)
+    return built
+
+
+def _write(text: str, output: Pathlike | None, model: Any, weights: Pathlike | None) -> None:
+    """Write the spec, and the model's weights, where they are wanted."""
+    from kspec.files import atomic_path
+    from kspec.model.save import save
+
+    with contextlib.ExitStack() as stack:
+        # Both are on the disk before either takes its name.
+        if output is not None:
+            content = text.encode()
+            stack.enter_context(atomic_path(output, needed=len(content))).write_bytes(content)
+        if weights is not None:
+            save(model, Path(weights))

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from kspec.diagnostics import FileError, KspecError, Problem
-from kspec.files import atomic_path, write_atomically
+from kspec.diagnostics import FileError, KspecError, Problem, UsageError
+from kspec.files import atomic_path, check_other, write_atomically
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX file systems")
 
@@ -244,3 +244,13 @@ def test_killed_in_the_middle_the_old_file_is_whole(tmp_path: Path) -> None:
     assert target.read_bytes() == b"old" * 1000
     write_atomically(target, b"new")
     assert target.read_bytes() == b"new"
+
+
+def test_a_file_that_is_read_is_not_written(in_tmp: Path) -> None:
+    Path("a").touch()
+    Path("link").symlink_to("a")
+    for path in ("a", in_tmp / "a", "link", "./a"):
+        with pytest.raises(UsageError, match="it would be written over"):
+            check_other(path, None, "other", "a")
+    check_other("b", "a", "b", "x\0", None)
+    check_other("x\0", "a")

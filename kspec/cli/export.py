@@ -52,13 +52,14 @@ def command(target: Path, output: Path, form: str | None, as_json: bool, quiet: 
     kspec export spec.yaml --weights w.safetensors -o model.xml
     """
     from kspec.exporting import export
+    from kspec.report.cells import escaped
 
     def tell(note: str) -> None:
         if not quiet:
-            click.echo(f"note: {note}", err=True)
+            click.echo(f"note: {escaped(note)}", err=True)
 
     found = export(target, output, format=form, tell=tell, **how)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     elif not quiet:
-        click.echo("\n".join(found.told()))
+        click.echo("\n".join(map(escaped, found.told())))

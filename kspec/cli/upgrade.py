@@ -41,7 +41,8 @@ def command(
     kspec upgrade specs/ --check       for CI: fail where anything would
     kspec upgrade specs/ -w            write it
     """
-    from kspec.spec.finding import spec_files
+    from kspec.report.cells import escaped
+    from kspec.spec.finding import leads_out, spec_files
     from kspec.upgrading import upgrade
 
     if write + check + diff > 1:
@@ -49,7 +50,11 @@ def command(
     if write and Path("-") in paths:
         raise UsageError(Problem("usage", "`--write` writes files, not standard input", help="name the file"))
     status, problems = 0, list[Problem]()
-    for path in spec_files(paths):
+    for path, given in ((found, each) for each in paths for found in spec_files([each])):
+        if write and leads_out(path, given):
+            if not quiet:
+                click.echo(escaped(f"note: `{path}` is a link out of `{given}`: it stays as it is"), err=True)
+            continue
         is_input = str(path) == "-"
         try:
             name = STDIN if is_input else path

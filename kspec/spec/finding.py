@@ -31,6 +31,11 @@ def spec_files(paths: Iterable[Path], *, only: bool = False) -> Iterator[Path]:
         yield from found
 
 
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file that was found in a folder is a link to one elsewhere; never of what is no folder."""
+    return os.path.isdir(folder) and not path.resolve().is_relative_to(folder.resolve())
+
+
 def _under(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)

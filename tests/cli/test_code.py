@@ -46,6 +46,14 @@ def table(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def test_the_spec_stays(project: Path) -> None:
+    Path("small.py").symlink_to("small.yaml")
+    done = run_kspec("code", "small.yaml", "-o", "small.py")
+    assert done.status == 2
+    assert "`small.py` is what is read: it would be written over" in done.err
+    assert Path("small.yaml").read_text(encoding="utf-8") == SPEC
+
+
 def test_the_code_is_printed_or_written(project: Path) -> None:
     printed = run_kspec("code", "small.yaml", "--style", "sequential")
     assert printed.status == 0

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+from kspec.model.quiet import without_keras_warnings
 from tests.conftest import run_kspec
 
 SPEC = """\
@@ -73,6 +74,16 @@ def test_names_of_tensors_and_json(project: Path) -> None:
     assert facts["tensors"][0] == {"name": "kind/kernel", "shape": [4, 3], "dtype": "float32", "bytes": 48}
 
 
+def test_names_reach_no_terminal(project: Path) -> None:
+    hostile = "a\x1b[2J\r\u202e"
+    with without_keras_warnings():
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name=hostile)], name=hostile).save("model.keras")
+    done = run_kspec("export", "model.keras", "-o", "w.npz")
+    assert done.status == 0
+    assert r"a\x1b[2J\r\u202e/kernel float32 (2, 1)" in done.out
+    assert done.out.replace("\n", "").isprintable()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
@@ -86,10 +97,12 @@ def test_names_of_tensors_and_json(project: Path) -> None:
         ("model.keras -o x.npz --set seed=4", 2, "`--set` changes nothing of a model that was saved"),
         ("model.keras -o x.npz", 3, "this is not a whole .keras file"),
         ("w.safetensors -o x.npz", 2, "`w.safetensors` holds weights alone"),
+        ("small.yaml -o w.npz --weights w.npz", 2, "`w.npz` is what is read"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_written(project: Path, arguments: str, status: int, said: str) -> None:
     Path("model.keras").write_bytes(b"no archive")
+    Path("w.npz").touch()
     before = sorted(project.iterdir())
     done = run_kspec("export", *arguments.split())
     assert done.status == status

@@ -108,6 +108,23 @@ def test_bytes_stay(old: Path) -> None:
     assert old.read_bytes() == b"\xef\xbb\xbf" + TODAY.replace("\n", "\r\n").encode()
 
 
+def test_links_out_of_a_folder_are_not_written_through(old: Path) -> None:
+    (old.parent / "specs").mkdir()
+    one, link = old.parent / "specs" / "one.yaml", old.parent / "specs" / "link.yaml"
+    for path in (old, one):
+        path.write_text("kspec: 1\n" + OLD, encoding="utf-8")
+    link.symlink_to(old)
+    (old.parent / "specs" / "same.yaml").symlink_to("one.yaml")
+    outcome = run_kspec("upgrade", "specs", "-w", "--fast")
+    assert outcome.status == 0
+    assert outcome.err == "note: `specs/link.yaml` is a link out of `specs`: it stays as it is\n"
+    assert "nb_filter" in old.read_text(encoding="utf-8")
+    assert "nb_filter" not in one.read_text(encoding="utf-8")
+    assert run_kspec("upgrade", "specs/link.yaml", "-w", "--fast").status == 0  # it was named
+    assert "nb_filter" not in old.read_text(encoding="utf-8")
+    assert link.is_symlink()
+
+
 def test_folders_and_standard_input(old: Path) -> None:
     (old.parent / "specs").mkdir()
     (old.parent / "specs" / "one.yaml").write_text("kspec: 1\n" + OLD, encoding="utf-8")

@@ -75,6 +75,38 @@ def test_weights_beside_it(saved: Path, weights: str) -> None:
     assert run_kspec("import", saved, "--weights", "w.npz").status == 2
 
 
+def test_the_source_stays(saved: Path) -> None:
+    Path("link.yaml").symlink_to(saved)
+    Path("link.weights.h5").symlink_to(saved)
+    Path("net.yml").write_text("settings: {}\n", encoding="utf-8")
+    before = {path: path.read_bytes() for path in saved.parent.iterdir()}
+    for arguments in (
+        (saved, "-o", "link.yaml"),
+        (saved, "-o", "s.yaml", "--weights", "link.weights.h5"),
+        ("net.yml", "-o", "./net.yml"),
+    ):
+        outcome = run_kspec("import", *arguments)
+        assert outcome.status == 2
+        assert "is what is read: it would be written over" in outcome.err
+    assert {path: path.read_bytes() for path in saved.parent.iterdir()} == before
+
+
+def test_weights_do_not_change_without_their_spec(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spec is on the disk under another name when the weights are written, and is gone where they cannot be."""
+    Path("s.yaml").write_text("before", encoding="utf-8")
+    found: list[str] = []
+
+    def save(model: Any, path: Path) -> None:
+        found.extend(each.read_text(encoding="utf-8") for each in saved.parent.glob(".kspec-*.yaml"))
+        raise library.FileError(library.Problem("file-write", "the disk is full"))
+
+    monkeypatch.setattr("kspec.model.save.save", save)
+    assert run_kspec("import", saved, "-o", "s.yaml", "--weights", "w.safetensors").status == 3
+    assert [each.startswith("kspec: 1\n") for each in found] == [True]
+    assert sorted(path.name for path in saved.parent.iterdir()) == ["s.yaml", "small.keras"]
+    assert Path("s.yaml").read_text(encoding="utf-8") == "before"
+
+
 def test_all_names(saved: Path) -> None:
     assert "name: mine" in run_kspec("import", saved, "--names", "all").out
 

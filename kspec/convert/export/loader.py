@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from kspec.convert.code.expr import quoted
+from kspec.convert.code.functional import harmless
+
 LOADER = '''\
 """Run {file}: it needs jax, numpy and flatbuffers, and neither Keras nor kspec.
 
@@ -14,22 +17,32 @@ import sys
 import jax
 import numpy as np
 
+INPUTS = {inputs}
+OUTPUTS = {outputs}
+
 exported = jax.export.deserialize(bytearray((pathlib.Path(__file__).parent / {quoted}).read_bytes()))
-run = jax.jit(exported.call)  # from arrays by the names {inputs} to arrays by the names {outputs}
+run = jax.jit(exported.call)  # from arrays by the names of inputs to arrays by the names of outputs
 
 if __name__ == "__main__":
-    inputs = {{name: array for name, array in np.load(sys.argv[1]).items() if name in {names}}}
-    np.savez(sys.argv[2], **{{name: np.asarray(array) for name, array in run(inputs).items()}})
+    made = run({{name: array for name, array in np.load(sys.argv[1]).items() if name in INPUTS}})
+    np.savez(sys.argv[2], **{{name: np.asarray(made[name]) for name in OUTPUTS}})
 '''
 
 
 def loader(file: str, program: str, inputs: list[str], outputs: list[str]) -> str:
-    """The text of `program`, which lies beside `file`."""
-    named = {"inputs": ", ".join(inputs), "outputs": ", ".join(outputs)}
-    shown = {key: value.replace("\n", " ") for key, value in named.items()}
-    return LOADER.format(file=_plain(file), program=_plain(program), quoted=repr(file), names=repr(inputs), **shown)
+    """The text of `program`, which lies beside `file`.
+
+    A model's names are anybody's: they stand in it as literals alone, and files' names in its documentation without
+    what could end that.
+    """
+    return LOADER.format(
+        file=harmless(file),
+        program=harmless(program),
+        quoted=quoted(file),
+        inputs=_listed(inputs),
+        outputs=_listed(outputs),
+    )
 
 
-def _plain(name: str) -> str:
-    """A file's name inside a docstring."""
-    return name.replace("\\", "/").replace('"', "'").replace("\n", " ")
+def _listed(names: list[str]) -> str:
+    return f"[{', '.join(map(quoted, names))}]"
