@@ -13,18 +13,20 @@ import json
 import math
 import re
 import sys
+import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kspec import catalog
 from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
-from kspec.model.initial import values_put_off
+from kspec.model.initial import Room, values_put_off, within
 from kspec.model.private import layers_in
-from kspec.model.weightsfile import MOST, Array, arrays, is_swollen
+from kspec.model.weightsfile import FREE, MOST, Array, arrays, is_swollen
 from kspec.spec.graph import Saved
 from kspec.spec.project import OF_KERAS
 
@@ -34,6 +36,8 @@ MAX_VALUES = {b",": 1_000_000, b"{": 200_000, b"[": 200_000}
 MAX_MEMBERS = 10_000
 _RANKED = 2**24
 """Numbers that a matrix of LoRA may have, whatever is in the file."""
+_UNFILLED = 4
+"""How many times its arrays' bytes a model may need beside them: an optimizer that was not saved has three at most."""
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _STRUCTURE = frozenset(
@@ -254,12 +258,29 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
     config = read_config(path, trust)
     keras = load_keras()
     own, alphas = _own_objects(config, frozenset(trust), modules, path), _alphas(config)
+    held = sum(array.bytes for array in arrays(path, most_arrays(config)))
+    room = Room(max(FREE, _UNFILLED * held))
     try:
-        with values_put_off():  # the file's own come next
+        with _whole_or_refused(path), within(room), values_put_off():  # the file's own come next
             made = keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
             return _with_alphas(_model(made, path), alphas)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, AttributeError) as error:
+        if room.left < 0:
+            message = "it declares variables that it does not hold, and its arrays are too small for that"
+            raise _wrong(path, message) from None
         raise _wrong(path, f"Keras cannot load this model: {reason(error)}") from None
+
+
+@contextmanager
+def _whole_or_refused(path: Path) -> Iterator[None]:
+    """Raise FileError where Keras passed over layers with a warning alone: they would keep their random weights."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", "Skipping nested container", UserWarning)
+        yield
+    for each in told:
+        if str(each.message).startswith("Skipping nested container"):
+            raise _wrong(path, f"Keras cannot load this model: {str(each.message)[:300]}")
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 def _own_objects(config: dict[str, Any], trusted: frozenset[str], modules: Iterable[str], path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from kspec.model import private
@@ -21,6 +22,39 @@ from kspec.model.draws import can_draw, draw
 
 _FLOATS = ("float32", "float16", "bfloat16")
 _NUMBERS = (*_FLOATS, "int32", "uint32", "int8", "uint8", "bool")
+
+
+class Room:
+    """Bytes that may be taken by what no file fills, or cannot wait to be filled."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def take(self, variable: Any, dtype: str) -> None:
+        """Raise ValueError where there is no room for a variable's value."""
+        import jax
+
+        self.left -= math.prod(variable.shape) * jax.numpy.dtype(dtype).itemsize
+        if self.left < 0:
+            raise ValueError(f"there is no room for `{variable.path}`")
+
+
+_room: ContextVar[Room | None] = ContextVar("room", default=None)
+
+
+@contextmanager
+def within(room: Room) -> Iterator[None]:
+    """Initial values that are computed inside take of this room."""
+    token = _room.set(room)
+    try:
+        yield
+    finally:
+        _room.reset(token)
+
+
+def _take(variable: Any, dtype: str) -> None:
+    if room := _room.get():
+        room.take(variable, dtype)
 
 
 @contextmanager
@@ -37,8 +71,9 @@ def values_put_off() -> Iterator[None]:
     def first(variable: Any, initializer: Any, dtype: str) -> bool:
         make = maker(initializer, tuple(variable.shape), dtype)
         if make is None or load_keras().distribution.distribution() is not None:
+            _take(variable, dtype)
             return False
-        value = Waiting(variable, make)
+        value = Waiting(variable, make, dtype)
         if private.put_off(variable, value):
             waiting.append(value)
         else:
@@ -54,8 +89,8 @@ def values_put_off() -> Iterator[None]:
 class Waiting:
     """Stands as a variable's initializer until its value is read."""
 
-    def __init__(self, variable: Any, make: Callable[[], Any]) -> None:
-        self.variable, self.make = variable, make
+    def __init__(self, variable: Any, make: Callable[[], Any], kind: str) -> None:
+        self.variable, self.make, self.kind = variable, make, kind
 
     def __call__(self, shape: Any = None, dtype: Any = None) -> Any:
         """The value, which the variable has from now on."""
@@ -63,6 +98,7 @@ class Waiting:
 
         if not private.is_put_off(self.variable):  # a file has filled it
             return private.give(self.variable, None)
+        _take(self.variable, self.kind)
         # Keras reads variables while JAX only traces shapes, too: what is computed there is no value.
         with jax.core.eval_context():
             return private.give(self.variable, self.make())

@@ -25,7 +25,7 @@ MOST = 12_000
 """Groups and arrays of a file, unless its model is known to have more."""
 _PACKED = 20
 """Weights are packed to a half, seldom to a tenth; deflate can pack 1,032 to one."""
-_FREE = 64 * 2**20
+FREE = 64 * 2**20
 """Bytes that may be packed as tightly as one likes."""
 _PLAIN = 2**20
 """Bytes that an array may declare without a look at what it holds."""
@@ -33,7 +33,7 @@ _PLAIN = 2**20
 
 def is_swollen(size: int, packed: int) -> bool:
     """Whether so few bytes would become so many that it was made to fill the memory."""
-    return size > max(_FREE, _PACKED * packed)
+    return size > max(FREE, _PACKED * packed)
 
 
 class Array(NamedTuple):

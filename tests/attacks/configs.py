@@ -125,6 +125,25 @@ def replaced(old: str, new: str) -> Text:
     return change
 
 
+def wide(dtype: str) -> Callable[[Outside], None]:
+    """A packed kernel of 200 MB, whose scales Keras would make by a function, at once."""
+
+    def change(text: str, _: Outside) -> str:
+        config = json.loads(text)
+        for item in config["config"]["layers"]:
+            inner = item["config"]
+            if "batch_shape" in inner:
+                inner["batch_shape"] = [None, 200_000_000]
+            if "units" in inner:
+                inner |= {"units": 1, "dtype": dtype}
+            item.pop("build_config", None)
+        config["config"].pop("build_input_shape", None)
+        config.pop("build_config", None)
+        return json.dumps(config)
+
+    return written(change)
+
+
 def function(config: Any, module: str = "builtins") -> str:
     return json.dumps({"class_name": "function", "module": module, "config": config, "registered_name": "function"})
 
@@ -149,6 +168,8 @@ TOO_MANY = "config.json holds more than 1,000,000 values, or too many lists"
 UNSAFE = call("keras.config", "enable_unsafe_deserialization")
 STATE = call("keras.src.backend.common.global_state", "set_global_attribute", "safe_mode_saving", value=False)
 WIDE = "dense/kernel has shape (8, 1000000000), the file's is (8, 600)"
+UNHELD = "it declares variables that it does not hold, and its arrays are too small for that"
+METRIC = '"metrics": [{"class_name": "MeanIoU", "module": "keras.metrics", "config": {"num_classes": 100000}}]'
 FOUND: dict[str, tuple[Callable[[Outside], None], str]] = {
     "CVE-2024-3660: Lambda with bytecode": (further(lambda_layer), CODE),
     "CVE-2025-1550: a function of any module": (further(run_touch), f"`subprocess.function` {UNKNOWN}"),
@@ -242,6 +263,9 @@ LOADED: dict[str, tuple[Callable[[Outside], None], str]] = {
 USED = tuple(command for command in MODEL if not command.startswith("audit"))
 CASES = (
     *(Case(name, make, said, MODEL) for name, (make, said) in FOUND.items()),
+    Case("scales of 800 MB", wide("int4/1_from_float32"), UNHELD, USED[1:2]),
+    Case("scales that wait", wide("gptq/4/1_from_float32"), "expected 5 variables, but received 2", USED[1:2]),
+    Case("a metric of 40 GB", written(replaced('"metrics": null', METRIC)), UNHELD, USED[1:2]),
     *(Case(name, make, said, USED[:2]) for name, (make, said) in LOADED.items()),
     Case("units of a billion", written(replaced('"units": 600', '"units": 1000000000')), WIDE, USED[1:2]),
 )
