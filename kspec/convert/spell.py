@@ -45,7 +45,7 @@ def _forget_last_name(layers: list[Step], graph: Graph, sections: Mapping[str, A
     name = str(last.get("name", ""))
     kind = snake_case(operation_of(last).rpartition(".")[2]) if last else ""
     mine = isinstance(graph.outputs, Ref) and graph.outputs.name == name
-    is_counted = re.fullmatch(rf"{re.escape(kind)}(_[0-9]+)?", name) is not None
+    is_counted = re.fullmatch(rf"(.*\.)?{re.escape(kind)}(_[0-9]+)?", name) is not None  # dots: in a block of kspec's
     taken = any(ref.name == name for node in graph.nodes for ref in refs(node))
     shared = sum(node.layer == name for node in graph.nodes) > 1
     if mine and is_counted and not taken and not shared and name not in frozen_text(dict(sections)):
@@ -100,6 +100,8 @@ class _Speller:
 
     def __init__(self) -> None:
         self.nested: dict[str, Any] = {}
+        self._names: dict[str, str] = {}
+        """Of the nested blocks by their text: equal ones are written once."""
         self.outputs: Any = None
         """Those of the graph whose steps were written last."""
 
@@ -126,7 +128,10 @@ class _Speller:
         _forget_last_name(body["layers"], operation, {})
         if self.outputs is not None:
             body["outputs"] = self.outputs
-        return {name: {}}
+        same = self._names.setdefault(frozen_text(body), name)
+        if same != name:
+            del self.nested[name]
+        return {same: {}}
 
     def _name(self, name: str) -> str:
         while name in WORDS or name in BESIDE or name.startswith("ops.") or name in self.nested or _is_layer(name):

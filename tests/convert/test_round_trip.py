@@ -41,6 +41,22 @@ def test_whole_gallery_in_numbers(path: Path, names: Any) -> None:
     assert_survives(api.load(path).build(compile=False), names=names)
 
 
+def test_equal_models_inside_are_one_block_and_steps_of_blocks_keep_no_counted_names() -> None:
+    spec = api.loads(
+        """
+        kspec: 1
+        inputs: {x: 4}
+        blocks:
+          tail: {layers: [{Dropout: 0.5}, {Dense: 6}]}
+          tower: {nested: true, layers: [{Dense: 1}, {residual: [LayerNormalization, ReLU]}, tail]}
+        layers: [{tower: {}, name: left}, {tower: {}, name: right}, {Dense: 3}, tail]
+        """
+    )
+    text = assert_returns(spec)
+    assert text.count("nested: true") == 1
+    assert "  - left\n  - left\n" in text and "name:" not in text
+
+
 def spec_of(made: tuple[Program, dict[str, Any]]) -> api.Loaded:
     program, variables = made
     return api.loads(yaml.safe_dump(to_spec(program, variables), sort_keys=False, default_flow_style=None))
