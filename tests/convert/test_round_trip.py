@@ -54,7 +54,8 @@ def test_equal_models_inside_are_one_block_and_steps_of_blocks_keep_no_counted_n
     )
     text = assert_returns(spec)
     assert text.count("nested: true") == 1
-    assert "  - left\n  - left\n" in text and "name:" not in text
+    assert "  - left\n  - left\n" in text
+    assert "name:" not in text
 
 
 def spec_of(made: tuple[Program, dict[str, Any]]) -> api.Loaded:
