@@ -20,7 +20,7 @@ from kspec.cli.completion import spec_paths
 )
 @click.option("--train", is_flag=True, help="A whole script: it loads the data, trains, and saves the model.")
 @click.option("--data", type=click.Path(path_type=Path), help="Training data of the script, in place of the spec's.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write the code (default: print it).")
+@options.printed("code")
 @options.quiet
 @options.spec_options
 def command(

@@ -12,7 +12,7 @@ from kspec.cli import options
 
 @click.command("import")
 @click.argument("source")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write the spec (default: print it).")
+@options.printed("spec")
 @click.option(
     "--names",
     type=click.Choice(["needed", "all"]),

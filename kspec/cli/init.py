@@ -21,7 +21,7 @@ _WAYS = (
 @click.option("--data", type=click.Path(path_type=Path), help="An .npz file: make a spec from what is found in it.")
 @click.option("--example", metavar="NAME", help="Write this spec of the gallery, with everything that it needs.")
 @click.option("--examples", "as_list", is_flag=True, help="List the gallery.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The spec's file; for an example, a folder.")
+@options.printed("spec", "The spec's file; for an example, a folder.")
 @click.option("--target", "targets", multiple=True, metavar="ARRAY", help="With --data: an array to be learned.")
 @click.option("--name", metavar="NAME", help="With --data: the model's name.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
@@ -51,8 +51,6 @@ def command(
         raise UsageError(Problem("usage", message, help=f"{_WAYS}; `kspec init --examples` lists them"))
     if data is None and (targets or name is not None):
         raise UsageError(Problem("usage", "`--target` and `--name` go with `--data`", help="leave them out"))
-    if output is not None and str(output) == "-":
-        raise UsageError(Problem("usage", "`-` names no file", help="leave `-o` out: the spec is printed"))
     if data is not None:
         _from_data(data, output, targets, name, force)
     elif example is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from kspec.diagnostics import Problem, UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,6 +30,18 @@ table_format = click.option(
     default="table",
     help="json and csv fold nothing.",
 )
+
+
+def printed(what: str, help: str | None = None) -> Callable[[Command], Command]:
+    """`-o` of a command that prints `what` where no file is named."""
+
+    def named(context: click.Context, parameter: click.Parameter, output: Path | None) -> Path | None:
+        if output is not None and str(output) == "-":
+            raise UsageError(Problem("usage", "`-` names no file", help=f"leave `-o` out: the {what} is printed"))
+        return output
+
+    help = help or f"Where to write the {what} (default: print it)."
+    return click.option("-o", "--output", type=click.Path(path_type=Path), callback=named, help=help)
 
 
 def loop_options(command: Command) -> Command:

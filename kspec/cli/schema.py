@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from kspec.cli import options
-from kspec.diagnostics import Problem, UsageError
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it to this file.")
+@options.printed("schema")
 @options.traceback
 def command(output: Path | None) -> None:
     """Print a JSON Schema of the language, for editors: every section, layer and parameter, with its documentation.
@@ -27,8 +26,6 @@ def command(output: Path | None) -> None:
     if output is None:
         click.echo(text(), nl=False)
         return
-    if str(output) == "-":
-        raise UsageError(Problem("usage", "`-` names no file", help="leave `-o` out: the schema is printed"))
     from kspec.files import write_atomically
 
     write_atomically(output, text())

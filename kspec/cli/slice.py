@@ -28,7 +28,7 @@ from kspec.cli.completion import spec_paths, step_names
     shell_complete=step_names,
     help="A step that it ends with, or one of its outputs (lstm.1); may be repeated. Default: the outputs.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write the spec (default: print it).")
+@options.printed("spec")
 @options.quiet
 @options.spec_options
 def command(

@@ -323,6 +323,13 @@ def test_a_closed_output_is_no_error(project: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("command", ["code small.yaml", "import m.keras", "init", "schema", "slice small.yaml"])
+def test_what_prints_by_default_takes_no_dash_for_a_file(project: Path, command: str) -> None:
+    outcome = run_kspec(*command.split(), "-o", "-")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith("error[usage] `-` names no file\n  leave `-o` out: the ")
+
+
 @pytest.mark.slow
 def test_every_command_that_reads_a_spec_reads_standard_input(project: Path) -> None:
     for command in (
