@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from kspec.convert.foreigntext import Beyond
 
-_MARKED = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _LONGEST = 1000
+_LONGEST_TEXT = 10_000
+"""Characters of a text that has expressions."""
 _DEEPEST = 40
 _FILTERS = {"int": "int", "float": "float", "round": "round", "abs": "abs", "length": "len", "count": "len"}
 _CALLS = {**_FILTERS, "min": "min", "max": "max", "range": "range"}
@@ -57,16 +57,21 @@ class Variables:
             return raw
         if "{%" in raw or "{#" in raw:
             raise Beyond(f"`{_short(raw)}` is a Jinja statement", HELP)
-        whole = _MARKED.fullmatch(raw.strip())
-        if whole is not None and "{{" not in whole[1]:
-            found = self.expression(whole[1])
+        if "{{" in raw and len(raw) > _LONGEST_TEXT:
+            raise Beyond(
+                f"a text of {len(raw):,} characters with expressions: at most {_LONGEST_TEXT:,} are read", HELP
+            )
+        stripped = raw.strip()
+        if stripped.startswith("{{") and stripped.endswith("}}") and "{{" not in (whole := stripped[2:-2]):
+            found = self.expression(_bare(whole))
             return self._literal(found) if isinstance(found, ast.Constant) else written(found)
         parts, end = [], 0
-        for match in _MARKED.finditer(raw):
-            after = raw[match.end() : match.end() + 1]
+        while (start := raw.find("{{", end)) >= 0 and (stop := raw.find("}}", start + 2)) >= 0:
+            after = raw[stop + 2 : stop + 3]
             inside = after.isalnum() or after in ("_", ".", "[")
-            parts += [raw[end : match.start()].replace("$", "$$"), written(self.expression(match[1]), inside=inside)]
-            end = match.end()
+            expression = self.expression(_bare(raw[start + 2 : stop]))
+            parts += [raw[end:start].replace("$", "$$"), written(expression, inside=inside)]
+            end = stop + 2
         return "".join((*parts, raw[end:].replace("$", "$$")))
 
     def expression(self, text: str) -> ast.expr:
@@ -177,6 +182,11 @@ class Variables:
 
 
 _MISSING: Any = object()
+
+
+def _bare(marked: str) -> str:
+    """What stands between the braces, without the signs for the blanks around it: `{{- a -}}`."""
+    return marked.removeprefix("-").removesuffix("-")
 
 
 def written(node: ast.expr, *, inside: bool = False) -> str:

@@ -99,6 +99,7 @@ MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
         ("dense: '{{ [3] | map(attribute=1) }}'", "the filter `map(attribute=1)` is beyond"),
         ("dense: '{{ self.__class__ }}'", "`self.__class__` stands nowhere"),
         ("dense: '{{ (lambda: 3)() }}'", "is beyond what a spec can compute"),
+        (f"dense: 'x{'{{' * 100_000}'", "a text of 200,001 characters with expressions"),
         ("dense: '{{ ] }}'", "is beyond what a spec can compute"),
         ("convolution: {kernels: 3, size: [1, 2, 3, 4]}", "the sizes of 4 axes"),
         ("recurrent: {size: 3, type: elman}", "of the type lstm or gru"),
@@ -258,6 +259,9 @@ def test_expressions_have_the_value_that_jinja_gives(pair: Pair) -> None:
         ("{{ missing | default(4) }}", 4),
         ("{{ a | default(4) }}", "$a"),
         ("{{ deep }}", "$deep"),
+        ("{{ a }} and {{- a -}}", "$a and $a"),
+        ("x{{ a", "x{{ a"),
+        ("x" + "{{" * 4000, "x" + "{{" * 4000),
         (["{{ a }}", {"x": "{{ a }}"}], ["$a", {"x": "$a"}]),
     ],
 )

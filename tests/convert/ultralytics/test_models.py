@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,16 @@ def test_the_scale_is_in_the_name(in_tmp: Path) -> None:
     assert "name: yolov8s\n" in (found := import_model("yolov8s.yaml", tell=notes.append))
     assert "filters: 32, size: 3" in found
     assert not any("no scale is asked for" in each for each in notes)
+
+
+@pytest.mark.parametrize("scale", ["(", "([a-z]+)+!", "n" * 9, "", 1, None])
+def test_a_scale_is_named_by_letters_and_digits(in_tmp: Path, scale: Any) -> None:
+    text = of_rows("[-1, 1, Conv, [64, 3, 2]]").replace("{n:", "{" + json.dumps(scale) + ":")
+    Path(f"m1{'a' * 40}.yaml").write_text(text, encoding="utf-8")
+    outcome = run_kspec("import", f"m1{'a' * 40}.yaml")
+    assert outcome.status == 3, outcome.text
+    assert "a scale's name is 1 to 8 letters and digits" in outcome.err
+    assert f"m1{'a' * 40}.yaml:2:" in outcome.err
 
 
 def test_another_activation(in_tmp: Path) -> None:
