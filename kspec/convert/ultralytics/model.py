@@ -59,7 +59,7 @@ def spec_of(source: Source, path: Path, shapes: Mapping[str, list[int | None]], 
     letter = rows.scale.letter
     sections: dict[str, Any] = {
         "kspec": 1,
-        "name": f"{name}_{letter}" if name and letter and not re.search(rf"\d{letter}", name) else name,
+        "name": f"{name}_{letter}" if name and letter and not re.search(rf"\d{re.escape(letter)}", name) else name,
         "inputs": {INPUT: rows.shape},
         "blocks": blocks,
         "layers": rows.steps,

@@ -184,7 +184,7 @@ def test_the_scale_is_in_the_name(in_tmp: Path) -> None:
     assert not any("no scale is asked for" in each for each in notes)
 
 
-@pytest.mark.parametrize("scale", ["(", "([a-z]+)+!", "n" * 9, "", 1, None])
+@pytest.mark.parametrize("scale", ["(", "([a-z]+)+!", "n" * 9, "", 1])
 def test_a_scale_is_named_by_letters_and_digits(in_tmp: Path, scale: Any) -> None:
     text = of_rows("[-1, 1, Conv, [64, 3, 2]]").replace("{n:", "{" + json.dumps(scale) + ":")
     Path(f"m1{'a' * 40}.yaml").write_text(text, encoding="utf-8")
