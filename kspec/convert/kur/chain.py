@@ -207,9 +207,11 @@ class Chain:
     def _name_of(self, step: Step) -> str:
         if "name" not in step:
             base = next(iter(step)).rpartition(".")[2].lower()
-            taken = {*self.model.named, *self.model.inputs}
-            number = next(count for count in range(len(taken) + 1) if f"{base}_{count}" not in taken)
-            step["name"] = f"{base}_{number}"
+            number = self.model.numbers.get(base, 0)
+            while (name := f"{base}_{number}") in self.model.named or name in self.model.inputs:
+                number += 1
+            self.model.numbers[base] = number + 1
+            step["name"] = name
             self.model.named[step["name"]] = step
         return str(step["name"])
 
@@ -246,6 +248,8 @@ class Model:
         self.inputs: dict[str, dict[str, Any]] = {}
         self.outputs: list[str] = []
         self.named: dict[str, Step] = {}
+        self.numbers: dict[str, int] = {}
+        """The next number for a name that begins with an operation's."""
         self.tags: dict[str, dict[str, str]] = {"tag": {}, "oldest": {}}
         self.blocks: dict[str, dict[str, Any]] = {}
         self.ends: list[Step] = []

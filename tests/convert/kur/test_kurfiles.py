@@ -6,6 +6,7 @@ import contextlib
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ import kspec as library
 from kspec.convert.foreigntext import Beyond
 from kspec.convert.kur.jinja import Variables
 from kspec.convert.sameness import difference
+from kspec.convert.texts import rewritten
+from kspec.diagnostics import FileError
 from kspec.importing import import_model
 from kspec.spec.expressions import substitute
+from kspec.spec.source import MAX_PROBLEMS
 from tests.conftest import check_golden, run_kspec
 from tests.convert.same import keras
 
@@ -138,6 +142,37 @@ def test_all_that_is_wrong_is_told_at_once(in_tmp: Path) -> None:
     Path("wrong.yml").write_text(text, encoding="utf-8")
     outcome = run_kspec("import", "wrong.yml")
     check_golden(Path(__file__).parent / "wrong.txt", outcome.text)
+
+
+def test_reading_stops_after_a_thousand_problems(in_tmp: Path) -> None:
+    text = "model:\n  - input: {shape: [4]}\n    name: x\n" + "".join(f"  - kind{i}: 3\n" for i in range(4000))
+    Path("wrong.yml").write_text(text, encoding="utf-8")
+    start = time.process_time()
+    with pytest.raises(FileError) as caught:
+        rewritten("wrong.yml", {})
+    assert time.process_time() - start < 1.5
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    assert [note.text for note in caught.value.problems[-1].notes] == [
+        "and perhaps more: after 1,000 problems kspec reads no further"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: [{input: {shape: [4]}}, {dense: 3}]\ntemplates:\n"
+        + "".join(f"  block{i}: [{{dense: '{{{{ size }}}}'}}, {{block{i + 1}: {{size: 3}}}}]\n" for i in range(2000))
+        + "  block2000: [flatten]\n",
+        "model:\n  - input: {shape: [4]}\n" + "".join(f"  - dense: 3\n    tag: t{i}\n" for i in range(4000)),
+    ],
+    ids=["templates", "names"],
+)
+def test_the_time_is_in_proportion_to_the_file(in_tmp: Path, text: str) -> None:
+    Path("long.yml").write_text(text, encoding="utf-8")
+    start = time.process_time()
+    with contextlib.suppress(FileError):
+        rewritten("long.yml", {})
+    assert time.process_time() - start < 2
 
 
 def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
