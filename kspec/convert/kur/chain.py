@@ -40,12 +40,15 @@ class Chain:
         if not isinstance(entry, dict):
             self.model.findings.wrong(route, f"a container is a name or a mapping, not {shown(entry)}")
             return
-        kinds = [str(key) for key in entry if key not in _WORDS]
+        kinds = [key for key in entry if key not in _WORDS]
         if len(kinds) != 1:
             told = ", ".join(f"`{kind}`" for kind in kinds) or "none"
             self.model.findings.wrong(route, f"a container has one kind, here: {told}")
             return
         kind = kinds[0]
+        if not isinstance(kind, str):
+            self.model.findings.wrong(route, f"a container's kind is a name, not {shown(kind)}")
+            return
         place = (*key_route, kind) if kind in self.model.at(key_route) else key_route
         with self.model.findings.telling(place):
             self._container(kind, entry, place, mapped)

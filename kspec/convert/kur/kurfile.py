@@ -14,6 +14,7 @@ from kspec.convert.kur.layers import Step
 from kspec.convert.kur.training import OTHERS, TRAIN, compile_section, fit_section, seed
 from kspec.diagnostics import Problem, Route, UsageError
 from kspec.spec.places import Source
+from kspec.spec.values import shown
 
 _SECTIONS = frozenset({"settings", "model", "loss", "include", "templates", *TRAIN, *OTHERS})
 
@@ -79,21 +80,24 @@ def _templates(data: dict[str, Any], model: Model) -> None:
     if not isinstance(templates, dict):
         model.findings.wrong(("templates",), "`templates` is a mapping of lists of containers")
         return
-    model.blocks.update({str(name): {} for name in templates})
+    model.blocks.update({name: {} for name in templates if isinstance(name, str)})
     arguments = _arguments([data.get("model"), templates], set(model.blocks))
     for name, containers in templates.items():
         route: Route = ("templates", name)
+        if not isinstance(name, str):
+            model.findings.wrong(route, f"a template's name is a text, not {shown(name)}")
+            continue
         if not isinstance(containers, list):
             model.findings.wrong(route, "a template is a list of containers")
             continue
         chain = Chain(model, 1)
         model.variables.defaults = {}
-        with model.variables.scope(set(arguments[str(name)])):
+        with model.variables.scope(set(arguments[name])):
             for index, entry in enumerate(containers):
                 chain.take(entry, (*route, index))
-        own = {each: model.variables.defaults.get(each) for each in arguments[str(name)]}
+        own = {each: model.variables.defaults.get(each) for each in arguments[name]}
         block: dict[str, Any] = {"vars": own} if own else {}
-        model.blocks[str(name)] = {**block, "layers": [_step(each) for each in chain.steps]}
+        model.blocks[name] = {**block, "layers": [_step(each) for each in chain.steps]}
 
 
 def _arguments(value: Any, names: set[str]) -> dict[str, dict[str, None]]:

@@ -86,7 +86,7 @@ def test_the_model_is_the_one_by_hand(made: Any) -> None:
     assert not difference(model, built)
 
 
-MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
+MODEL = "settings: {odd: '{{ 2j }}'}\nmodel:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,25 @@ MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
         ("for: {range: 3}", "`for` needs `range` and `iterate`"),
         ("for: {range: 3, with_index: 'a b', iterate: [flatten]}", "is the name of a variable"),
         ("transpose: [0, 0]", "every axis once"),
+        ("transpose: ['0', '1']", "every axis once"),
+        ("transpose: [false, true]", "every axis once"),
+        ("transpose: {axes: [], include_batch: true}", "every axis once"),
+        ("expand: true", "`True` is no number"),
+        ("expand: 1.5", "`1.5` is no whole number"),
+        ("recurrent: {size: 3.5, bidirectional: true, merge: concat}", "`3.5` is no whole number"),
+        ("recurrent: {size: $3}", "`$$3` is no number"),
+        ("dense: 3.5", "`3.5` is no whole number"),
+        ("dense: [3, true]", "`True` is no number"),
+        ("convolution: {kernels: 3.5, size: 2}", "`3.5` is no whole number"),
+        ("convolution: {kernels: 3, size: 2.5}", "`2.5` is no whole number"),
+        ("embedding: {vocab_size: 3, size: [4]}", "`[4]` is no number"),
+        ("repeat: 1.5", "`1.5` is no whole number"),
+        ("dense: '{{ 2j }}'", "`2j` is no value that a spec can have"),
+        ("dense: '{{ ... }}'", "`...` is no value that a spec can have"),
+        ("""activation: "{{ b'x' }}\"""", "`b'x'` is no value that a spec can have"),
+        ("dropout: '{{ 1e999 }}'", "is no value that a spec can have"),
+        ("dense: '{{ settings.odd }}'", "`2j` is no value that a spec can have"),
+        ("1: x", "a container's kind is a name, not 1"),
         ("{dense: 3, flatten: 1}", "a container has one kind, here: `dense`, `flatten`"),
         ("[1, 2]", "a container is a name or a mapping"),
         ("{dense: 3, inputs: '{{ tags.none }}'}", "names no container above"),
@@ -296,6 +315,11 @@ def test_expressions_have_the_value_that_jinja_gives(pair: Pair) -> None:
         ("{{ deep }}", "$deep"),
         ("{{ a }} and {{- a -}}", "$a and $a"),
         ("x{{ a", "x{{ a"),
+        ("{{ '$name' }}", "$$name"),
+        ("{{ missing | default('$name') }}", "$$name"),
+        ("is {{ '$name' }}", "is $('$name')"),
+        ("{{ 3.5 }}", 3.5),
+        ("{{ none }}", None),
         ("x" + "{{" * 4000, "x" + "{{" * 4000),
         (["{{ a }}", {"x": "{{ a }}"}], ["$a", {"x": "$a"}]),
     ],
@@ -305,6 +329,33 @@ def test_texts(raw: Any, found: Any) -> None:
     assert variables.value(raw) == found
     if raw == "{{ deep }}":
         assert variables.used == {"deep": "$(a * 2)", "a": 3}
+
+
+def test_the_default_of_an_argument_is_a_text(in_tmp: Path) -> None:
+    text = MODEL % "block: {other: 3}" + "templates:\n  block:\n    - activation: \"{{ args.kind | default('$a') }}\"\n"
+    Path("x.yml").write_text(text.replace("{other: 3}", "{kind: relu}"), encoding="utf-8")
+    assert "kind: $$a" in rewritten("x.yml", {}).text
+
+
+@pytest.mark.parametrize(("length", "status"), [(150, 0), (5000, 3)])
+def test_chains_of_settings(in_tmp: Path, length: int, status: int) -> None:
+    settings = "".join(f"  a{i}: '{{{{ a{i + 1} + 1 }}}}'\n" for i in range(length)) + f"  a{length}: 3\n"
+    text = "settings:\n" + settings + "model:\n  - input: {shape: [8]}\n    name: x\n  - dense: '{{ a0 }}'\n"
+    Path("x.yml").write_text(text, encoding="utf-8")
+    outcome = run_kspec("import", "x.yml")
+    assert outcome.status == status, outcome.text
+    if status:
+        assert f"x.yml:{length + 6}:12: error[import-model] more than 200 settings" in outcome.err
+    else:
+        assert library.loads(outcome.out).plan().trainable == 9 * 153
+
+
+def test_the_kind_of_a_template_is_a_name(in_tmp: Path) -> None:
+    Path("x.yml").write_text(MODEL % "dense: 3" + "templates: {1: [flatten]}\n", encoding="utf-8")
+    outcome = run_kspec("import", "x.yml")
+    assert outcome.status == 3, outcome.text
+    assert "x.yml:6:" in outcome.err
+    assert "a template's name is a text, not 1" in outcome.err
 
 
 @given(st.text("{}%|()[]ab.1 +'\"_", max_size=30))
