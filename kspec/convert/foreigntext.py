@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import FileError, Note, Problem, Route
+from kspec.diagnostics import FileError, Note, Problem, Route, SpecError
 from kspec.spec.places import Source
 from kspec.spec.source import MAX_PROBLEMS, read
 from kspec.spec.textfile import contents, decode
@@ -69,14 +69,17 @@ class Findings:
 def source_of(path: Path, name: str) -> Source:
     """A file's data with its places, read as a spec is: bounded, without tags, every key once.
 
-    Raises FileError where it cannot be read whole, or SpecError with the places of what is no YAML.
+    Raises FileError where it cannot be read whole, with the places of what is no YAML.
     """
     try:
         data = contents(path)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise FileError(Problem("file-missing", f"cannot read it: {reason}", file=name)) from None
-    source = read(decode(data, name), name, path)
+    try:
+        source = read(decode(data, name), name, path)
+    except SpecError as error:
+        raise FileError(error.problems) from None
     if source.problems:
         raise FileError(source.problems)
     return source

@@ -216,6 +216,24 @@ def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"settings: \xff", "parts/base.yml:1:11: error[yaml-encoding] the byte 0xff is not UTF-8"),
+        ("settings: 1".encode("utf-16"), "parts/base.yml:1:1: error[yaml-encoding] the file is UTF-16 or UTF-32"),
+        (b"settings: \x01", "parts/base.yml:1:11: error[yaml-encoding] the character U+0001 is not allowed"),
+        (b"settings: [{", "parts/base.yml:1:"),
+    ],
+)
+def test_an_included_file_that_cannot_be_read(in_tmp: Path, data: bytes, said: str) -> None:
+    Path("top.yml").write_text("include: parts/base.yml\n" + MODEL % "dense: 3", encoding="utf-8")
+    Path("parts").mkdir()
+    Path("parts/base.yml").write_bytes(data)
+    outcome = run_kspec("import", "top.yml")
+    assert outcome.status == 3, outcome.text
+    assert said in outcome.err
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
         (["x.yml", "--shape", "a,b"], 2, "is no shape"),
