@@ -16,6 +16,8 @@ from kspec.spec.values import shown
 
 _WORDS = frozenset({"name", "tag", "oldest", "inputs", "sink", "freeze", "when", "vars"})
 _INPUTS = ("input", "placeholder")
+_INPUT = "x"
+"""The name of an input that has none; a spec keeps `input` to itself."""
 _WITHOUT_EFFECT = {"debug": "a message", "assert": "an assertion"}
 _DEEPEST = 20
 
@@ -91,7 +93,7 @@ class Chain:
 
     def _input(self, arguments: Any, entry: dict[str, Any], route: Route) -> None:
         given = arguments if isinstance(arguments, dict) else {}
-        name = self.model.variables.value(arguments if isinstance(arguments, str) else entry.get("name", "input"))
+        name = self.model.variables.value(arguments if isinstance(arguments, str) else entry.get("name", _INPUT))
         shape = self.model.variables.value(given.get("shape"))
         if self.depth or not isinstance(name, str) or "$" in name:
             raise Beyond("an input stands in the model itself, under its own name")

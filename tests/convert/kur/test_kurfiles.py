@@ -156,6 +156,12 @@ def test_a_kurfile_needs_no_ending(in_tmp: Path) -> None:
     assert "name:" not in import_model("Kurfile").partition("layers:")[0]
 
 
+def test_an_input_without_a_name(in_tmp: Path) -> None:
+    """`input` itself is no name in a spec."""
+    Path("x.yml").write_text("model:\n  - input: {shape: [4]}\n  - dense: 3\n", encoding="utf-8")
+    assert import_model("x.yml") == "kspec: 1\nname: x\ninputs:\n  x: [4]\nlayers:\n  - Dense: 3\n"
+
+
 def test_all_that_is_wrong_is_told_at_once(in_tmp: Path) -> None:
     text = "model:\n  - input: x\n  - lamda: 3\n  - dense:\n  - parallel: {apply: [{gru: 3}]}\n"
     Path("wrong.yml").write_text(text, encoding="utf-8")
