@@ -10,6 +10,9 @@ from kspec.diagnostics import Route
 from kspec.spec.places import Marks, Moved, Source
 from kspec.spec.source import LINE_BREAK
 
+_IN_BRACES = frozenset(",[]{}#:")
+"""What a word without quotes may hold in a block, and what means something else in braces."""
+
 
 class Edit(NamedTuple):
     """A piece of a text, from `start` up to `end` in characters, and what stands there afterwards."""
@@ -116,7 +119,7 @@ class Page:
         return Edit(start, end, f"{quote}{new}{quote}")
 
     def value(self, route: Route) -> str | None:
-        """The text of a value that stands in one line; empty where there is none."""
+        """The text of a value that stands in one line and may stand in braces; empty where there is none."""
         node = self.marks(route)
         if node is None:
             return None
@@ -125,6 +128,8 @@ class Page:
             text = self.text[start:end]
             return text if text[:1] in ("{", "[") and LINE_BREAK.search(text) is None else None
         text = self.text[self.at(node.start_mark) : self.at(node.end_mark)]
+        if text[:1] not in ("'", '"') and not _IN_BRACES.isdisjoint(text):
+            return None
         return text if LINE_BREAK.search(text) is None else None
 
     def rewritten(self, route: Route, key: str, value: str) -> Edit | None:

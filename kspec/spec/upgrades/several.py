@@ -90,6 +90,8 @@ def _merge(page: Page, route: Route) -> Edited:
     node = page.entry(route)
     if node is None or (page.value(route) is None and given is not None):
         return None
+    if axis is None and isinstance(given, dict) and "concat_axis" in given:
+        return None
     text = f"{new}: {{axis: {axis}}}" if axis is not None and new == "Concatenate" else f"{new}:"
     return _whole(
         f"`Merge` is `{new}` since Keras 2.0", [Edit(node.start, max(node.end, _colon(page, node.end)), text)]

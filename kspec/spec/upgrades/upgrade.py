@@ -42,15 +42,18 @@ def upgraded(text: str, name: str, folder: Path, trust: Sequence[str] = ()) -> U
         for each in here:
             if not any(_touch(each, other) for other in taken):
                 taken.append(each)
+        edited = draft.edited(edit for each in taken for edit in each.edits)
+        if not _reads(edited.text, name):  # an anchor that is gone, say: it is left as it was
+            break
         found += [each._replace(line=draft.lines[each.line - 1]) for each in taken]
-        draft = draft.edited(edit for each in taken for edit in each.edits)
+        draft = edited
     found.sort(key=lambda each: each.line)
     return Upgraded(draft.text, draft.lines, tuple(found), problems)
 
 
 def _of_the_format(draft: Draft, name: str) -> tuple[Draft, list[Change]]:
-    """A text in today's version of the format."""
-    source = read(draft.text, name)
+    """A text in today's version of the format; as it was where an edit would leave what cannot be read."""
+    given, source = draft, read(draft.text, name)
     if source.problems:  # what cannot be read whole is not edited
         raise SpecError(source.problems)
     version = version_of(source.data)
@@ -65,7 +68,15 @@ def _of_the_format(draft: Draft, name: str) -> tuple[Draft, list[Change]]:
     if edit is not None:
         draft = draft.edited([edit])
         found = found or [Change(1, f"the version is written `kspec: {newest()}`", ())]
-    return draft, found
+    return (draft, found) if draft is given or _reads(draft.text, name) else (given, [])
+
+
+def _reads(text: str, name: str) -> bool:
+    """Whether a text can be read whole."""
+    try:
+        return not read(text, name).problems
+    except SpecError:
+        return False
 
 
 def _problems(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple[Problem, ...]:

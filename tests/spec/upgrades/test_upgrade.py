@@ -239,6 +239,35 @@ def test_the_gallery_is_of_today(path: Path) -> None:
     assert not found.changes
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("compile:\n  optimizer:\n    SGD:\n      decay: 1, 2}\n", None),
+        ("compile:\n  optimizer:\n    SGD:\n      learning_rate: a]\n      decay: 1\n", None),
+        ("  - ThresholdedReLU: 1, 2}\n", None),
+        ("  - ThresholdedReLU: ${n * 2}\n", None),
+        ("  - TimeDistributedDense: a# b\n", None),
+        ("  - TimeDistributedDense: |\n", None),
+        ("  - TimeDistributedDense: 'a, }'\n", "  - TimeDistributed: {Dense: 'a, }'}\n"),
+        (
+            "  - Conv2D:\n      nb_filter: 3\n      nb_row: 3, [\n      nb_col: 4\n",
+            "  - Conv2D:\n      filters: 3\n      nb_row: 3, [\n      nb_col: 4\n",
+        ),
+        ("  - Merge:\n      mode: concat\n      concat_axis: 1, {\n", None),
+        ("  - BatchNormalization: {fused: &f true}\n  - Dense: {units: 3, use_bias: *f}\n", None),
+    ],
+)
+def test_what_would_read_otherwise_in_braces_stays(old: str, new: str | None) -> None:
+    """A word in a block may hold what ends it in braces; an anchor may be asked for elsewhere."""
+    head = HEAD if old.startswith(" ") else HEAD + "  - Flatten\n"
+    assert of(head + old) == head + (old if new is None else new)
+
+
+def test_the_version_is_not_written_where_the_text_would_break() -> None:
+    for old in ("&top\ninputs: {x: 3}\nlayers: [Flatten]\n", "&top {inputs: {x: 3}, layers: [Flatten]}\n"):
+        assert of(old) == old
+
+
 def test_what_stands_elsewhere_is_not_touched(in_tmp: Path) -> None:
     """A base's names are its own file's; an alias is what it stands for."""
     (in_tmp / "pyproject.toml").touch()
