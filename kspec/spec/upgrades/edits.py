@@ -103,7 +103,7 @@ class Page:
         return Entry(self.text[start:end], start, max(end, last))
 
     def word(self, route: Route, new: str, at: str = "key") -> Edit | None:
-        """A key, or a scalar, written as another word; quotes stay as they were."""
+        """A key, or a scalar, written as another word; quotes stay as they were, but around what is more than a word."""
         if at == "key":
             found = self.entry(route)
             start, end = (found.start, found.start + len(found.key)) if found is not None else (0, 0)
@@ -115,7 +115,8 @@ class Page:
         if end <= start:
             return None
         old = self.text[start:end]
-        quote = old[0] if old[0] in "'\"" and old[-1] == old[0] and len(old) > 1 else ""
+        is_quoted = old[0] in "'\"" and old[-1] == old[0] and len(old) > 1
+        quote = old[0] if is_quoted and ":" not in new else ""
         return Edit(start, end, f"{quote}{new}{quote}")
 
     def value(self, route: Route) -> str | None:

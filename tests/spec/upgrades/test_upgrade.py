@@ -40,6 +40,8 @@ STEPS = [
     ("Bidirectional: CuDNNGRU", "Bidirectional: GRU"),
     ("Bidirectional: {CuDNNLSTM: {units: 8}}", "Bidirectional: {LSTM: {units: 8}}"),
     ("ThresholdedReLU", "ReLU: {threshold: 1.0}"),
+    ("'ThresholdedReLU'", "ReLU: {threshold: 1.0}"),
+    ('TimeDistributed: "ThresholdedReLU"', "TimeDistributed: {ReLU: {threshold: 1.0}}"),
     ("ThresholdedReLU: 0.5", "ReLU: {threshold: 0.5}"),
     ("ThresholdedReLU: {theta: 0.5}", "ReLU: {threshold: 0.5}"),
     ("ThresholdedReLU: {name: a}", "ReLU: {name: a, threshold: 1.0}"),
