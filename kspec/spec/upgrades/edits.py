@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -39,24 +40,26 @@ class Draft(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Draft:
-        return cls(text, tuple(range(1, _breaks(text) + 2)))
+        return cls(text, tuple(range(1, len(_starts(text)) + 1)))
 
     def edited(self, edits: Iterable[Edit]) -> Draft:
         """With edits done; of two that overlap the first one is."""
-        done: list[Edit] = []
+        starts, at, line = _starts(self.text), 0, 0
+        pieces: list[str] = []
+        lines: list[int] = []
         for each in sorted(edits):
-            if not done or each.start >= done[-1].end:
-                done.append(each)
-        text, lines = self.text, list(self.lines)
-        for each in reversed(done):
-            first, last = _breaks(text[: each.start]), _breaks(text[: each.end])
-            lines[first : last + 1] = [lines[first]] * _breaks(each.new) + [lines[last]]
-            text = text[: each.start] + each.new + text[each.end :]
-        return Draft(text, tuple(lines))
+            if each.start < at:
+                continue
+            first = bisect_right(starts, each.start) - 1
+            pieces += [self.text[at : each.start], each.new]
+            lines += [*self.lines[line:first], *[self.lines[first]] * (len(_starts(each.new)) - 1)]
+            at, line = each.end, bisect_right(starts, each.end) - 1
+        return Draft("".join([*pieces, self.text[at:]]), (*lines, *self.lines[line:]))
 
 
-def _breaks(text: str) -> int:
-    return sum(1 for _ in LINE_BREAK.finditer(text))
+def _starts(text: str) -> list[int]:
+    """Where the lines of a text begin."""
+    return [0, *(found.end() for found in LINE_BREAK.finditer(text))]
 
 
 class Page:
@@ -68,7 +71,7 @@ class Page:
 
     def __init__(self, text: str, source: Source) -> None:
         self.text, self.source = text, source
-        self.starts = [0, *(found.end() for found in LINE_BREAK.finditer(text))]
+        self.starts = _starts(text)
 
     def at(self, mark: Any) -> int:
         """The index of a mark of libyaml's."""
@@ -103,7 +106,7 @@ class Page:
         return Entry(self.text[start:end], start, max(end, last))
 
     def word(self, route: Route, new: str, at: str = "key") -> Edit | None:
-        """A key, or a scalar, written as another word; quotes stay as they were, but around what is more than a word."""
+        """A key, or a scalar, written as another word; quotes stay as they were, save around more than a word."""
         if at == "key":
             found = self.entry(route)
             start, end = (found.start, found.start + len(found.key)) if found is not None else (0, 0)
@@ -192,8 +195,9 @@ class Page:
         after = re.compile(r"[ \t]*,[ \t]*").match(self.text, found.end)
         if after is not None:
             return Edit(found.start, after.end(), "")
-        before = re.search(r",[ \t]*\Z", self.text[: found.start])
-        return Edit(before.start() if before is not None else found.start, found.end, "")
+        line = self.line_start(found.start)
+        before = self.text[line : found.start].rstrip(" \t")
+        return Edit(line + len(before) - 1 if before.endswith(",") else found.start, found.end, "")
 
     def _first_of_an_item(self, found: Entry, ending: re.Match[str] | None) -> Edit | None:
         """The first entry behind a dash: the next one comes in its place."""
@@ -204,7 +208,7 @@ class Page:
         return Edit(found.start, following.end(), "")
 
     def line_start(self, index: int) -> int:
-        return max(start for start in self.starts if start <= index)
+        return self.starts[bisect_right(self.starts, index) - 1]
 
     def line_break(self) -> str:
         found = LINE_BREAK.search(self.text)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kspec.spec.source import read
 from kspec.spec.upgrades import upgrade as rounds
 from kspec.spec.upgrades import versions
+from kspec.spec.upgrades.changes import Change
 from kspec.spec.upgrades.edits import Draft, Edit, Page
 from kspec.spec.upgrades.upgrade import upgraded
 from kspec.spec.upgrades.versions import Version
@@ -295,3 +298,35 @@ def test_lines_of_a_draft(text: str, data: st.DataObject) -> None:
     whole = text.count("\n") + 1
     assert done.lines[:before] == tuple(range(1, before + 1))
     assert done.lines[len(done.lines) - behind :] == tuple(range(whole - behind + 1, whole + 1))
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4)), min_size=1, max_size=3), max_size=9))
+def test_changes_that_are_apart(places: list[list[tuple[int, int]]]) -> None:
+    """The first of two that touch, however the words of one lie around those of another."""
+    changes = [Change(1, str(index), _edits(each)) for index, each in enumerate(places)]
+    taken: list[Change] = []
+    for each in changes:
+        others = [other for before in taken for other in before.edits]
+        if not any(one.start <= other.end and other.start <= one.end for one in each.edits for other in others):
+            taken.append(each)
+    assert rounds._apart(changes) == taken
+
+
+def _edits(places: list[tuple[int, int]]) -> tuple[Edit, ...]:
+    found: list[Edit] = []
+    for start, size in sorted(places):
+        if not found or start >= found[-1].end:
+            found.append(Edit(start, start + size, "x"))
+    return tuple(found)
+
+
+def test_many_changes_take_no_longer_each() -> None:
+    count = 20_000
+    edits = [Edit(10 * index, 10 * index + 3, "new") for index in range(count)]
+    begun = time.perf_counter()
+    assert len(rounds._apart(Change(1, "", (each,)) for each in edits)) == count
+    done = Draft.of("old word\n\n" * count).edited(edits)
+    page = Page(done.text, read("kspec: 1", "old.yaml"))
+    assert [page.line_start(each.start) for each in edits[:1000]]
+    assert time.perf_counter() - begun < 5  # it was minutes
+    assert done.text == "new word\n\n" * count
