@@ -192,12 +192,13 @@ class Page:
         return isinstance(node, Marks) and self.text[self.at(node.start) : self.at(node.start) + 1] == "{"
 
     def _without_in_braces(self, found: Entry) -> Edit:
-        after = re.compile(r"[ \t]*,[ \t]*").match(self.text, found.end)
-        if after is not None:
-            return Edit(found.start, after.end(), "")
+        """With the comma before it: so two that stand side by side do not overlap."""
         line = self.line_start(found.start)
         before = self.text[line : found.start].rstrip(" \t")
-        return Edit(line + len(before) - 1 if before.endswith(",") else found.start, found.end, "")
+        if before.endswith(","):
+            return Edit(line + len(before) - 1, found.end, "")
+        after = re.compile(r"[ \t]*,[ \t]*").match(self.text, found.end)
+        return Edit(found.start, after.end() if after is not None else found.end, "")
 
     def _first_of_an_item(self, found: Entry, ending: re.Match[str] | None) -> Edit | None:
         """The first entry behind a dash: the next one comes in its place."""

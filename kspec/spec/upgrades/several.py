@@ -28,8 +28,9 @@ def _sizes(page: Page, route: Route) -> Edited:
     if not isinstance(given, dict) or "kernel_size" in given or not set(names) <= set(given) or key != names[0]:
         return None
     texts = [page.value((*around, name)) for name in names]
-    edits = [page.rewritten(route, "kernel_size", f"[{', '.join(map(str, texts))}]")]
-    edits += [page.without((*around, name)) for name in names[1:]]
+    first, *others = (each for each in given if each in names)
+    edits = [page.rewritten((*around, first), "kernel_size", f"[{', '.join(map(str, texts))}]")]
+    edits += [page.without((*around, name)) for name in others]
     if None in texts:
         return None
     return _whole(f"`{'`, `'.join(names)}` are `kernel_size` since Keras 2.0", edits)

@@ -35,6 +35,14 @@ STEPS = [
     ("Conv2D: {nb_filter: 8, nb_row: 3, nb_col: 5}", "Conv2D: {filters: 8, kernel_size: [3, 5]}"),
     ("Conv2D: {nb_col: 5, nb_row: $n, nb_filter: 8}", "Conv2D: {kernel_size: [$n, 5], filters: 8}"),
     (
+        "Conv3D: {kernel_dim1: 1, filters: 8, kernel_dim2: 2, kernel_dim3: 3}",
+        "Conv3D: {kernel_size: [1, 2, 3], filters: 8}",
+    ),
+    (
+        "Conv3D: {kernel_dim2: 2, kernel_dim3: 3, kernel_dim1: 1, filters: 8}",
+        "Conv3D: {kernel_size: [1, 2, 3], filters: 8}",
+    ),
+    (
         "Convolution2D: {filters: 8, kernel_size: 3, dim_ordering: 'tf'}",
         "Convolution2D: {filters: 8, kernel_size: 3, data_format: 'channels_last'}",
     ),
