@@ -74,9 +74,9 @@ class Page:
         self.starts = _starts(text)
 
     def at(self, mark: Any) -> int:
-        """The index of a mark of libyaml's."""
+        """The index of a mark of libyaml's, which ends a last line that has no end with a line of its own."""
         line, column = int(mark.line), int(mark.column)
-        return min(self.starts[min(line, len(self.starts) - 1)] + column, len(self.text))
+        return min(self.starts[line] + column, len(self.text)) if line < len(self.starts) else len(self.text)
 
     def marks(self, route: Route) -> Any:
         """The marks at a route, where the value stands in this text itself."""

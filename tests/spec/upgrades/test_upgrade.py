@@ -194,6 +194,12 @@ def test_training() -> None:
     assert of(old) == new
 
 
+def test_the_last_line_has_no_end() -> None:
+    text = HEAD + "  - Flatten\n  - Dense:\n      units: 3\n      %s: false"
+    assert of(text % "bias") == text % "use_bias"
+    assert of(text % "bias" + "\n      input_dim: 3") == text % "use_bias" + "\n"
+
+
 def test_inside_blocks_and_models() -> None:
     text = "kspec: 1\ninputs: {x: 3}\nblocks:\n  unit:\n    vars: {n: 3}\n"
     text += "    layers: [{Dense: {%s: $n}}, {residual: [{Dropout: {%s: 0.1}}]}]\n"
