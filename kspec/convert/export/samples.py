@@ -58,18 +58,20 @@ def check_memory(forward: Forward, batch: int, length: int, sizes: Sizes, limit:
     """
     count = sizes.batch or batch
     many = f"{count} random example{'s' * (count != 1)}"
-    for name, tensor in zip(forward.inputs, forward.model.inputs, strict=True):
-        needed = math.prod(_filled(tensor.shape, batch, length, sizes)) * _DRAWN
-        _check(f"{many} of `{name}` take{'s' * (count == 1)} {size_text(needed)}", needed, limit)
-    for name, tensor in _inside(forward.model):
-        needed = math.prod(_filled(tensor.shape, batch, length, sizes)) * bytes_of(str(tensor.dtype))
-        _check(f"`{name}` makes {size_text(needed)} of {many}", needed, limit)
-
-
-def _check(message: str, needed: int, limit: int) -> None:
-    if needed > limit:
-        help = "fix the batch, `--batch-size 1`, or raise it with `--max-memory`"
-        raise FileError(Problem("too-large", f"{message}, and {size_text(limit)} are allowed", help=help))
+    shapes = [
+        (f"{many} of `{name}` take{'s' * (count == 1)}", tensor.shape, _DRAWN)
+        for name, tensor in zip(forward.inputs, forward.model.inputs, strict=True)
+    ]
+    shapes += [
+        (f"what `{name}` makes of {many} takes", tensor.shape, bytes_of(str(tensor.dtype)))
+        for name, tensor in _inside(forward.model)
+    ]
+    for what, shape, each in shapes:
+        needed = math.prod(_filled(shape, batch, length, sizes)) * each
+        if needed > limit:
+            help = "raise it with `--max-memory`" + (", or fix the batch: `--batch-size 1`" if count > 1 else "")
+            message = f"{what} {size_text(needed)}, and {size_text(limit)} are allowed"
+            raise FileError(Problem("too-large", message, help=help))
 
 
 def _inside(model: Any) -> Iterator[tuple[str, Any]]:

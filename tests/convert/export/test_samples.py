@@ -54,22 +54,27 @@ def test_samples_repeat_themselves_and_have_the_sizes_that_are_asked_for() -> No
 
 
 @pytest.mark.parametrize(
-    ("shape", "layer", "options", "said"),
+    ("shape", "layer", "limit", "said"),
     [
-        ((400_000, 400_000, 1), keras.layers.GlobalAveragePooling2D(), {}, "1 random example of `x` takes 1.2 TiB"),
-        ((None,) * 30, keras.layers.Activation("relu"), {}, "1 random example of `x` takes "),
-        ((4,), keras.layers.RepeatVector(10**12, name="wide"), {}, "`wide` makes 14.6 TiB of 1 random example"),
-        ((50,), keras.layers.Activation("relu"), {"max_memory": 1000}, "3 random examples of `x` take 1.2 KiB"),
+        ((400_000, 400_000, 1), keras.layers.GlobalAveragePooling2D(), 2**36, "1 random example of `x` takes 1.2 TiB"),
+        ((None,) * 30, keras.layers.Activation("relu"), 2**36, "1 random example of `x` takes "),
+        (
+            (4,),
+            keras.layers.RepeatVector(10**12, name="wide"),
+            2**36,
+            "what `wide` makes of 1 random example takes 14.6 TiB",
+        ),
+        ((50,), keras.layers.Activation("relu"), 1000, "3 random examples of `x` take 1.2 KiB"),
     ],
 )
 def test_what_does_not_fit_into_memory_is_not_made(
-    shape: tuple[int | None, ...], layer: Any, options: dict[str, Any], said: str, tmp_path: Path
+    shape: tuple[int | None, ...], layer: Any, limit: int, said: str, tmp_path: Path
 ) -> None:
     given = keras.Input(shape, name="x")
     inner = keras.Input(shape)
     whole = keras.Model(given, keras.Model(inner, layer(inner))(given))
     with pytest.raises(FileError) as caught:
-        export(whole, tmp_path / "model.stablehlo", **options)
+        export(whole, tmp_path / "model.stablehlo", max_memory=limit)
     (problem,) = caught.value.problems
     assert problem.code == "too-large"
     assert problem.message.startswith(said)
