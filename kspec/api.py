@@ -90,8 +90,11 @@ def open_model(
     trust: Sequence[str] = (),
     weights: Pathlike | None = None,
     fresh: bool = False,
+    max_memory: int | None = None,
 ) -> Opened:
     """The model of a run folder, a .keras file, or a spec with weights; where `fresh` ones will do, of any spec.
+
+    `max_memory` bounds what a spec is built of, as `Loaded.build` says.
 
     Raises FileError, SpecError, UsageError.
     """
@@ -119,7 +122,7 @@ def open_model(
     if loaded.compiled.spec.weights is None and not fresh:
         help = "give `--weights FILE`, or a run folder or a .keras file in place of the spec"
         raise UsageError(Problem("weights", "a spec alone has no trained weights", help=help))
-    model = loaded.build()
+    model = loaded.build(max_memory=max_memory)
     if not fresh or loaded.compiled.spec.weights is not None:
         check_adapted(model)
     return Opened(model, loaded, None)

@@ -34,6 +34,7 @@ def export(
     length: int | None = None,
     tolerance: float | None = None,
     loader: Pathlike | None = None,
+    max_memory: int | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Exported:
     """Write a model as ONNX, StableHLO, OpenVINO, or its weights alone, by the ending of `output` or by `format`.
@@ -42,15 +43,17 @@ def export(
     the file `weights`, or else fresh ones. `batch_size` and `length` fix the batch, and axes that are open beside it.
     The file takes batches of any size otherwise. It is run on random batches, and written where no output differs
     from Keras's by more than `tolerance`, by default what rounding makes. `loader` is a file for a program that runs
-    StableHLO. `tell` is told what a person should know.
+    StableHLO. `max_memory` bounds the bytes of a spec's weights, and of any array that is made to compare; by default
+    the machine's memory. `tell` is told what a person should know.
 
-    Raises UsageError; FileError (``export-model``, ``export-differs``, ``file-write``, and what reading a model
-    raises); SpecError.
+    Raises UsageError; FileError (``export-model``, ``export-differs``, ``too-large``, ``file-write``, and what reading
+    a model raises); SpecError.
     """
     from kspec.convert.export.formats import LABELS, chosen
     from kspec.convert.export.problems import Unexportable, refused
     from kspec.files import check_other, check_target
     from kspec.model.backend import deeply
+    from kspec.model.memory import memory_bound
 
     path, told = Path(output), tell if tell is not None else lambda _: None
     kind = chosen(format, path)
@@ -61,14 +64,16 @@ def export(
         check_other(file, *read)
         check_target(file)
     _check_installed(kind)
-    model = _model(target, weights, sets, trust, told)
+    limit = max_memory if max_memory is not None else memory_bound()
+    model = _model(target, weights, sets, trust, limit, told)
     name = str(target) if isinstance(target, (str, os.PathLike)) else str(model.name)
     try:
         if kind == "weights":
             return _weights(model, path)
         from kspec.convert.export.tracing import Sizes
 
-        return deeply(lambda: _program(model, kind, files, Sizes(batch_size, length), tolerance, loader, told), _LARGE)
+        fixed = Sizes(batch_size, length)
+        return deeply(lambda: _program(model, kind, files, fixed, tolerance, limit, loader, told), _LARGE)
     except Unexportable as error:
         raise refused(name, LABELS[kind], error) from error
 
@@ -97,7 +102,12 @@ def _check_installed(kind: str) -> None:
 
 
 def _model(
-    target: Any, weights: Pathlike | None, sets: Sequence[str], trust: Sequence[str], tell: Callable[[str], None]
+    target: Any,
+    weights: Pathlike | None,
+    sets: Sequence[str],
+    trust: Sequence[str],
+    limit: int,
+    tell: Callable[[str], None],
 ) -> Any:
     """The model with its weights; which ones a spec has is told."""
     from kspec.api import open_model
@@ -112,7 +122,7 @@ def _model(
         raise FileError(Problem("file-missing", f"there is no file `{weights}`", file=str(weights)))
     if not isinstance(target, (str, os.PathLike)):
         return target
-    opened = open_model(target, sets=sets, trust=trust, weights=weights, fresh=True)
+    opened = open_model(target, sets=sets, trust=trust, weights=weights, fresh=True, max_memory=limit)
     if opened.run is None and opened.loaded is not None:
         found = opened.loaded.compiled.spec
         if found.weights is None:
@@ -137,6 +147,7 @@ def _program(
     files: list[Path],
     sizes: Sizes,
     tolerance: float | None,
+    limit: int,
     loader: Pathlike | None,
     tell: Callable[[str], None],
 ) -> Exported:
@@ -152,7 +163,7 @@ def _program(
         tell(f"the model computes in {computes_in}; what is exported computes in float32, with the same weights")
         model = in_float32(model)
     made = forward(model)
-    expected = reference(made, sizes, tolerance)
+    expected = reference(made, sizes, tolerance, limit)
     if not expected.is_finite:
         tell("an output has no finite number for random inputs, so that little was compared")
     found = _written(made, kind, files, sizes, expected)

@@ -77,6 +77,7 @@ def copy_weights(
     strict: bool = False,
     sets: Sequence[str] = (),
     trust: Sequence[str] = (),
+    max_memory: int | None = None,
 ) -> Copied:
     """Copy the weights of `source` (a file of weights or a run) into the model `target` (a spec, a run or a .keras
     file) and save that as `output`: ``.keras``, ``.weights.h5`` or ``.safetensors``.
@@ -84,7 +85,8 @@ def copy_weights(
     `by` says what goes where: ``path``; ``shape``, in order where both have as many of a shape; or ``diff``, as `kspec
     diff` matches the two models, through renames, which wants a model as `source`. `mapping` comes first: texts
     ``from=to`` in which ``*`` is any text, names of YAML files of such pairs, or a mapping. What is not copied keeps
-    the target's own weights: a spec's initial ones, or those of its file.
+    the target's own weights: a spec's initial ones, or those of its file. `max_memory` bounds what a spec is built
+    of, as `Loaded.build` says.
 
     Raises UsageError where nothing fits, or with `strict` anything is left, and then nothing is written; FileError,
     SpecError.
@@ -98,7 +100,7 @@ def copy_weights(
     rules = _rules(mapping)
     partners = _matched(source, target, sets, trust) if by == "diff" else None
     with _opened(source, trust, ()) as found:
-        model = deeply(lambda: _model(target, sets, trust), _LARGE)
+        model = deeply(lambda: _model(target, sets, trust, max_memory), _LARGE)
         return deeply(lambda: _copy(found, model, str(target), Path(output), by, rules, partners, strict), _LARGE)
 
 
@@ -225,7 +227,7 @@ def _matched(source: Pathlike, target: Pathlike, sets: Sequence[str], trust: Seq
     return found | {each.before: each.after for each in weights.reshaped}
 
 
-def _model(target: Pathlike, sets: Sequence[str], trust: Sequence[str]) -> Any:
+def _model(target: Pathlike, sets: Sequence[str], trust: Sequence[str], max_memory: int | None) -> Any:
     from kspec.api import load, open_model
 
     path = Path(target)
@@ -237,7 +239,7 @@ def _model(target: Pathlike, sets: Sequence[str], trust: Sequence[str]) -> Any:
     if path.suffix not in (".yaml", ".yml") and path.exists():
         help = "name a spec, a run's folder or a `.keras` file"
         raise UsageError(Problem("usage", f"`{path}` is no model", help=help))
-    return load(path, sets=sets, trust=trust).build()
+    return load(path, sets=sets, trust=trust).build(max_memory=max_memory)
 
 
 def _names(model: Pathlike | None, trust: Sequence[str]) -> Sequence[Kept]:

@@ -36,9 +36,12 @@ from kspec.cli.completion import target_paths
     help="Write a program there that runs the StableHLO file with JAX alone.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@options.memory
 @options.quiet
 @options.spec_options
-def command(target: Path, output: Path, form: str | None, as_json: bool, quiet: bool, **how: Any) -> None:
+def command(
+    target: Path, output: Path, form: str | None, as_json: bool, max_memory: str | None, quiet: bool, **how: Any
+) -> None:
     """Write a model for other programs: TARGET is a run folder, a .keras file, or a spec.
 
     The ending of the output says the format: .onnx, .stablehlo (what JAX alone runs, on processors, CUDA and TPUs),
@@ -58,7 +61,7 @@ def command(target: Path, output: Path, form: str | None, as_json: bool, quiet: 
         if not quiet:
             click.echo(f"note: {escaped(note)}", err=True)
 
-    found = export(target, output, format=form, tell=tell, **how)
+    found = export(target, output, format=form, max_memory=options.size(max_memory), tell=tell, **how)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     elif not quiet:

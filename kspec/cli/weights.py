@@ -85,6 +85,7 @@ def diff(a: Path, b: Path, exit_code: bool, model: Path | None, form: str, trust
 @click.option("--map", "mapping", multiple=True, metavar="FROM=TO|FILE", help="Paths that go elsewhere; * is any text.")
 @click.option("--strict", is_flag=True, help="Write nothing where anything is left on either side.")
 @_form
+@options.memory
 @options.quiet
 @options.spec_options
 def copy(
@@ -95,6 +96,7 @@ def copy(
     mapping: tuple[str, ...],
     strict: bool,
     form: str,
+    max_memory: str | None,
     quiet: bool,
     sets: tuple[str, ...],
     trust: tuple[str, ...],
@@ -113,6 +115,9 @@ def copy(
     from kspec.report.weights import write_copied
     from kspec.transfer import copy_weights
 
-    found = copy_weights(source, target, output, by=by, mapping=mapping, strict=strict, sets=sets, trust=trust)
+    limit = options.size(max_memory)
+    found = copy_weights(
+        source, target, output, by=by, mapping=mapping, strict=strict, sets=sets, trust=trust, max_memory=limit
+    )
     if not quiet:
         write_copied(found, form, sys.stdout)

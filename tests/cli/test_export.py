@@ -97,6 +97,9 @@ def test_names_reach_no_terminal(project: Path) -> None:
         ("model.keras -o x.npz --set seed=4", 2, "`--set` changes nothing of a model that was saved"),
         ("model.keras -o x.npz", 3, "this is not a whole .keras file"),
         ("w.safetensors -o x.npz", 2, "`w.safetensors` holds weights alone"),
+        ("small.yaml -o x.npz --max-memory much", 2, "is not a size"),
+        ("small.yaml -o x.npz --max-memory 50", 1, "the weights take 60 bytes, and 50 bytes are allowed"),
+        ("small.yaml -o x.stablehlo --max-memory 70", 3, "3 random examples of `x` take 96 bytes, and 70 bytes are"),
         ("small.yaml -o w.npz --weights w.npz", 2, "`w.npz` is what is read"),
     ],
 )

@@ -79,3 +79,13 @@ def test_help(files: Path) -> None:
         assert run_kspec("weights", *command, "--help").status == 0
     assert run_kspec("weights", "sl").status == 2
     assert run_kspec("weights", "copy", "a.keras", "a.yaml").status == 2
+
+
+def test_copy_has_the_option_that_its_problem_names(files: Path) -> None:
+    arguments = ("weights", "copy", "a.keras", "b.yaml", "-o", "c.keras", "-q", "--max-memory")
+    refused = run_kspec(*arguments, "100")
+    assert refused.status == 1
+    assert "100 bytes are allowed" in refused.err
+    assert "raise it with `--max-memory`" in refused.err
+    assert not Path("c.keras").exists()
+    assert run_kspec(*arguments, "1GiB").text == "exit 0\n"

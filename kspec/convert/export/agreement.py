@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kspec.convert.export.forward import Forward, precision
 from kspec.convert.export.problems import Unexportable, converted
-from kspec.convert.export.samples import LENGTHS, sample
+from kspec.convert.export.samples import LENGTHS, check_memory, sample
 from kspec.convert.export.tracing import Sizes
 from kspec.diagnostics import FileError, Problem
 from kspec.model.quiet import without_keras_warnings
@@ -64,17 +64,20 @@ class Reference:
             raise FileError(Problem("export-differs", message, help=help))
 
 
-def reference(forward: Forward, sizes: Sizes, tolerance: float | None) -> Reference:
+def reference(forward: Forward, sizes: Sizes, tolerance: float | None, limit: int) -> Reference:
     """Keras's own outputs for batches of one and of three, or of the size that is fixed.
 
-    Raises Unexportable where Keras cannot run the model.
+    Raises Unexportable where Keras cannot run the model; FileError (``too-large``) where an array of it would take
+    more than `limit` bytes.
     """
     batches: tuple[int, ...] = BATCHES if sizes.batch is None else (sizes.batch,)
     if not any(shape and shape[0] is None for shape in forward.shapes):
         batches = tuple({shape[0] or 1 for shape in forward.shapes if shape} or {1})[:1]
-    limit = TOLERANCES[precision(forward.model)] if tolerance is None else tolerance
+    most = TOLERANCES[precision(forward.model)] if tolerance is None else tolerance
     lengths = LENGTHS if any(None in shape[1:] for shape in forward.shapes) else LENGTHS[:1]
     for length in lengths:
+        for index, batch in enumerate(batches):
+            check_memory(forward, batch, _longer(length, index), sizes, limit)
         try:
             given, wanted = _computed(forward, batches, length, sizes)
             break
@@ -82,7 +85,7 @@ def reference(forward: Forward, sizes: Sizes, tolerance: float | None) -> Refere
             if length == lengths[-1]:
                 raise converted(error, next(iter(forward.at), "")) from error
     finite = all(_is_finite(array) for made in wanted for array in made)
-    return Reference(batches, given, wanted, tuple(forward.outputs), limit, finite)
+    return Reference(batches, given, wanted, tuple(forward.outputs), most, finite)
 
 
 def _computed(
@@ -94,15 +97,19 @@ def _computed(
 
     program = jax.jit(forward.run)
     for spread in (True, False):
-        # Another length for each batch, where it is open: what is fixed to one by mistake shows.
         given = tuple(
-            sample(forward, batch, length + 4 * index, sizes, spread=spread) for index, batch in enumerate(batches)
+            sample(forward, batch, _longer(length, index), sizes, spread=spread) for index, batch in enumerate(batches)
         )
         with jax.default_matmul_precision("highest"), without_keras_warnings():
             wanted = tuple([np.asarray(array) for array in program(*arrays)] for arrays in given)
         if all(_is_finite(array) for made in wanted for array in made):
             break
     return given, wanted
+
+
+def _longer(length: int, index: int) -> int:
+    """Another length for each batch, where it is open: what is fixed to one by mistake shows."""
+    return length + 4 * index
 
 
 def _is_finite(array: Any) -> bool:

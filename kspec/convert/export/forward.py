@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from kspec.convert.export.problems import Unexportable
+from kspec.model.archive import shortened
 from kspec.model.backend import load_keras
 from kspec.model.interface import Interface, interface_of
 from kspec.model.private import graph_of, layers_in, scoped
 
 Run = Callable[..., tuple[Any, ...]]
 """Takes an array for each input, gives one for each output."""
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""What may stand in a name of Keras's, and in none of a file's: halves of characters, and what ends a text in C."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +56,11 @@ def forward(model: Any) -> Forward:
     """The function that a built model is.
 
     It changes nothing: what layers would update, the state of a generator for one, is left out.
+    Raises Unexportable where an input or output has a name that no file can hold.
     """
     interface = interface_of(model)
     names = [port.name for port in interface.inputs]
+    _check_names([*names, *(each.name for each in interface.outputs)])
     trainable = [variable.value for variable in model.trainable_variables]
     other = [variable.value for variable in model.non_trainable_variables]
     at: list[str] = []
@@ -93,11 +98,20 @@ def precision(model: Any) -> str:
 
 
 def check_built(model: Any) -> None:
-    """Raise Unexportable for a model that has no weights yet."""
+    """Raise Unexportable for a model that has no weights yet, or of which a part has a name that no file can hold."""
     if not model.built:
         raise Unexportable(
             "nobody knows the shapes of its inputs yet", help="begin it with an `Input`, or call it once"
         )
+    layers = layers_in(model)
+    _check_names(each.name for layer in layers for each in (layer, *getattr(layer, "operations", ())))
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if (bad := _UNWRITABLE.search(name)) is not None:
+            message = f"no file can hold U+{ord(bad[0]):04X}, which is in its name"
+            raise Unexportable(message, shortened(name), help="give it another name")
 
 
 def check_graph(model: Any) -> None:

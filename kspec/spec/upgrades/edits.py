@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
 from kspec.spec.places import Marks, Moved, Source
 from kspec.spec.source import LINE_BREAK
+
+_IN_BRACES = frozenset(",[]{}#:")
+"""What a word without quotes may hold in a block, and what means something else in braces."""
 
 
 class Edit(NamedTuple):
@@ -36,24 +40,26 @@ class Draft(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Draft:
-        return cls(text, tuple(range(1, _breaks(text) + 2)))
+        return cls(text, tuple(range(1, len(_starts(text)) + 1)))
 
     def edited(self, edits: Iterable[Edit]) -> Draft:
         """With edits done; of two that overlap the first one is."""
-        done: list[Edit] = []
+        starts, at, line = _starts(self.text), 0, 0
+        pieces: list[str] = []
+        lines: list[int] = []
         for each in sorted(edits):
-            if not done or each.start >= done[-1].end:
-                done.append(each)
-        text, lines = self.text, list(self.lines)
-        for each in reversed(done):
-            first, last = _breaks(text[: each.start]), _breaks(text[: each.end])
-            lines[first : last + 1] = [lines[first]] * _breaks(each.new) + [lines[last]]
-            text = text[: each.start] + each.new + text[each.end :]
-        return Draft(text, tuple(lines))
+            if each.start < at:
+                continue
+            first = bisect_right(starts, each.start) - 1
+            pieces += [self.text[at : each.start], each.new]
+            lines += [*self.lines[line:first], *[self.lines[first]] * (len(_starts(each.new)) - 1)]
+            at, line = each.end, bisect_right(starts, each.end) - 1
+        return Draft("".join([*pieces, self.text[at:]]), (*lines, *self.lines[line:]))
 
 
-def _breaks(text: str) -> int:
-    return sum(1 for _ in LINE_BREAK.finditer(text))
+def _starts(text: str) -> list[int]:
+    """Where the lines of a text begin."""
+    return [0, *(found.end() for found in LINE_BREAK.finditer(text))]
 
 
 class Page:
@@ -65,12 +71,12 @@ class Page:
 
     def __init__(self, text: str, source: Source) -> None:
         self.text, self.source = text, source
-        self.starts = [0, *(found.end() for found in LINE_BREAK.finditer(text))]
+        self.starts = _starts(text)
 
     def at(self, mark: Any) -> int:
-        """The index of a mark of libyaml's."""
+        """The index of a mark of libyaml's, which ends a last line that has no end with a line of its own."""
         line, column = int(mark.line), int(mark.column)
-        return min(self.starts[min(line, len(self.starts) - 1)] + column, len(self.text))
+        return min(self.starts[line] + column, len(self.text)) if line < len(self.starts) else len(self.text)
 
     def marks(self, route: Route) -> Any:
         """The marks at a route, where the value stands in this text itself."""
@@ -100,7 +106,7 @@ class Page:
         return Entry(self.text[start:end], start, max(end, last))
 
     def word(self, route: Route, new: str, at: str = "key") -> Edit | None:
-        """A key, or a scalar, written as another word; quotes stay as they were."""
+        """A key, or a scalar, written as another word; quotes stay as they were, save around more than a word."""
         if at == "key":
             found = self.entry(route)
             start, end = (found.start, found.start + len(found.key)) if found is not None else (0, 0)
@@ -112,11 +118,12 @@ class Page:
         if end <= start:
             return None
         old = self.text[start:end]
-        quote = old[0] if old[0] in "'\"" and old[-1] == old[0] and len(old) > 1 else ""
+        is_quoted = old[0] in "'\"" and old[-1] == old[0] and len(old) > 1
+        quote = old[0] if is_quoted and ":" not in new else ""
         return Edit(start, end, f"{quote}{new}{quote}")
 
     def value(self, route: Route) -> str | None:
-        """The text of a value that stands in one line; empty where there is none."""
+        """The text of a value that stands in one line and may stand in braces; empty where there is none."""
         node = self.marks(route)
         if node is None:
             return None
@@ -125,6 +132,8 @@ class Page:
             text = self.text[start:end]
             return text if text[:1] in ("{", "[") and LINE_BREAK.search(text) is None else None
         text = self.text[self.at(node.start_mark) : self.at(node.end_mark)]
+        if text[:1] not in ("'", '"') and not _IN_BRACES.isdisjoint(text):
+            return None
         return text if LINE_BREAK.search(text) is None else None
 
     def rewritten(self, route: Route, key: str, value: str) -> Edit | None:
@@ -183,11 +192,13 @@ class Page:
         return isinstance(node, Marks) and self.text[self.at(node.start) : self.at(node.start) + 1] == "{"
 
     def _without_in_braces(self, found: Entry) -> Edit:
+        """With the comma before it: so two that stand side by side do not overlap."""
+        line = self.line_start(found.start)
+        before = self.text[line : found.start].rstrip(" \t")
+        if before.endswith(","):
+            return Edit(line + len(before) - 1, found.end, "")
         after = re.compile(r"[ \t]*,[ \t]*").match(self.text, found.end)
-        if after is not None:
-            return Edit(found.start, after.end(), "")
-        before = re.search(r",[ \t]*\Z", self.text[: found.start])
-        return Edit(before.start() if before is not None else found.start, found.end, "")
+        return Edit(found.start, after.end() if after is not None else found.end, "")
 
     def _first_of_an_item(self, found: Entry, ending: re.Match[str] | None) -> Edit | None:
         """The first entry behind a dash: the next one comes in its place."""
@@ -198,7 +209,7 @@ class Page:
         return Edit(found.start, following.end(), "")
 
     def line_start(self, index: int) -> int:
-        return max(start for start in self.starts if start <= index)
+        return self.starts[bisect_right(self.starts, index) - 1]
 
     def line_break(self) -> str:
         found = LINE_BREAK.search(self.text)

@@ -28,8 +28,9 @@ def _sizes(page: Page, route: Route) -> Edited:
     if not isinstance(given, dict) or "kernel_size" in given or not set(names) <= set(given) or key != names[0]:
         return None
     texts = [page.value((*around, name)) for name in names]
-    edits = [page.rewritten(route, "kernel_size", f"[{', '.join(map(str, texts))}]")]
-    edits += [page.without((*around, name)) for name in names[1:]]
+    first, *others = (each for each in given if each in names)
+    edits = [page.rewritten((*around, first), "kernel_size", f"[{', '.join(map(str, texts))}]")]
+    edits += [page.without((*around, name)) for name in others]
     if None in texts:
         return None
     return _whole(f"`{'`, `'.join(names)}` are `kernel_size` since Keras 2.0", edits)
@@ -89,6 +90,8 @@ def _merge(page: Page, route: Route) -> Edited:
     axis = page.value((*route, "concat_axis")) if isinstance(given, dict) and "concat_axis" in given else None
     node = page.entry(route)
     if node is None or (page.value(route) is None and given is not None):
+        return None
+    if axis is None and isinstance(given, dict) and "concat_axis" in given:
         return None
     text = f"{new}: {{axis: {axis}}}" if axis is not None and new == "Concatenate" else f"{new}:"
     return _whole(

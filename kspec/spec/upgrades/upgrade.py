@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect, insort
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from kspec.diagnostics import Problem, SpecError
 from kspec.spec.compiled import compile_text
 from kspec.spec.source import read
 from kspec.spec.upgrades.changes import Change, changes
-from kspec.spec.upgrades.edits import Draft, Page
+from kspec.spec.upgrades.edits import Draft, Edit, Page
 from kspec.spec.upgrades.versions import VERSIONS, newest, numbered, version_of
 
 _ROUNDS = 100
@@ -37,20 +38,19 @@ def upgraded(text: str, name: str, folder: Path, trust: Sequence[str] = ()) -> U
         here = changes(Page(draft.text, read(draft.text, name)), problems)
         if not here:
             break
-        # A change is done whole or not at all: one whose words another one touches waits for the next round.
-        taken: list[Change] = []
-        for each in here:
-            if not any(_touch(each, other) for other in taken):
-                taken.append(each)
+        taken = _apart(here)
+        edited = draft.edited(edit for each in taken for edit in each.edits)
+        if not _reads(edited.text, name):  # an anchor that is gone, say: it is left as it was
+            break
         found += [each._replace(line=draft.lines[each.line - 1]) for each in taken]
-        draft = draft.edited(edit for each in taken for edit in each.edits)
+        draft = edited
     found.sort(key=lambda each: each.line)
     return Upgraded(draft.text, draft.lines, tuple(found), problems)
 
 
 def _of_the_format(draft: Draft, name: str) -> tuple[Draft, list[Change]]:
-    """A text in today's version of the format."""
-    source = read(draft.text, name)
+    """A text in today's version of the format; as it was where an edit would leave what cannot be read."""
+    given, source = draft, read(draft.text, name)
     if source.problems:  # what cannot be read whole is not edited
         raise SpecError(source.problems)
     version = version_of(source.data)
@@ -65,7 +65,15 @@ def _of_the_format(draft: Draft, name: str) -> tuple[Draft, list[Change]]:
     if edit is not None:
         draft = draft.edited([edit])
         found = found or [Change(1, f"the version is written `kspec: {newest()}`", ())]
-    return draft, found
+    return (draft, found) if draft is given or _reads(draft.text, name) else (given, [])
+
+
+def _reads(text: str, name: str) -> bool:
+    """Whether a text can be read whole."""
+    try:
+        return not read(text, name).problems
+    except SpecError:
+        return False
 
 
 def _problems(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple[Problem, ...]:
@@ -75,5 +83,19 @@ def _problems(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple
         return error.problems
 
 
-def _touch(one: Change, other: Change) -> bool:
-    return any(a.start <= b.end and b.start <= a.end for a in one.edits for b in other.edits)
+def _apart(changes: Iterable[Change]) -> list[Change]:
+    """A change is done whole or not at all: one whose words another one touches waits for the next round."""
+    taken: list[Change] = []
+    edits: list[Edit] = []
+    for change in changes:
+        places = [(bisect(edits, each), each) for each in change.edits]
+        # Of edits in their order the ones around a place are the nearest.
+        if not any(_touch(each, other) for at, each in places for other in edits[max(at - 1, 0) : at + 1]):
+            taken.append(change)
+            for each in change.edits:
+                insort(edits, each)
+    return taken
+
+
+def _touch(one: Edit, other: Edit) -> bool:
+    return one.start <= other.end and other.start <= one.end

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from kspec.convert.export.forward import forward
 from kspec.convert.export.samples import sample, tokens
 from kspec.convert.export.tracing import Sizes
+from kspec.diagnostics import FileError
+from kspec.exporting import export
 from tests.convert.export.models import gallery
 
 
@@ -47,3 +51,31 @@ def test_samples_repeat_themselves_and_have_the_sizes_that_are_asked_for() -> No
     open_axis = keras.Sequential([keras.Input((None, 3)), keras.layers.GRU(2)])
     assert sample(forward(open_axis), 3, 8, Sizes())[0].shape == (3, 8, 3)
     assert sample(forward(open_axis), 3, 8, Sizes(2, 5))[0].shape == (2, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "limit", "said"),
+    [
+        ((400_000, 400_000, 1), keras.layers.GlobalAveragePooling2D(), 2**36, "1 random example of `x` takes 1.2 TiB"),
+        ((None,) * 30, keras.layers.Activation("relu"), 2**36, "1 random example of `x` takes "),
+        (
+            (4,),
+            keras.layers.RepeatVector(10**12, name="wide"),
+            2**36,
+            "what `wide` makes of 1 random example takes 14.6 TiB",
+        ),
+        ((50,), keras.layers.Activation("relu"), 1000, "3 random examples of `x` take 1.2 KiB"),
+    ],
+)
+def test_what_does_not_fit_into_memory_is_not_made(
+    shape: tuple[int | None, ...], layer: Any, limit: int, said: str, tmp_path: Path
+) -> None:
+    given = keras.Input(shape, name="x")
+    inner = keras.Input(shape)
+    whole = keras.Model(given, keras.Model(inner, layer(inner))(given))
+    with pytest.raises(FileError) as caught:
+        export(whole, tmp_path / "model.stablehlo", max_memory=limit)
+    (problem,) = caught.value.problems
+    assert problem.code == "too-large"
+    assert problem.message.startswith(said)
+    assert not list(tmp_path.iterdir())

@@ -45,3 +45,37 @@ def test_a_model_that_is_not_built_is_told(ending: str, tmp_path: Path) -> None:
     assert problem.message.startswith("`loose` cannot be exported to ")
     assert problem.message.endswith(": nobody knows the shapes of its inputs yet")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors", "weights.h5", "stablehlo"])
+@pytest.mark.parametrize(
+    ("names", "shown", "character"),
+    [
+        (("x\ud800", "d", "m"), r"x\ud800", "U+D800"),
+        (("x", "d\udfff", "m"), r"d\udfff", "U+DFFF"),
+        (("x", "d", "m\0"), "m\0", "U+0000"),
+    ],
+)
+def test_names_that_no_file_can_hold(
+    ending: str, names: tuple[str, str, str], shown: str, character: str, tmp_path: Path
+) -> None:
+    entry, layer, whole = names
+    given = keras.Input((2,), name=entry)
+    model = keras.Model(given, keras.layers.Dense(2, name=layer)(given), name=whole)
+    with pytest.raises(FileError) as caught:
+        export(model, tmp_path / f"model.{ending}")
+    (problem,) = caught.value.problems
+    assert problem.code == "export-model"
+    assert problem.message.startswith(f"`{shown}` cannot be exported to ")
+    assert problem.message.endswith(f": no file can hold {character}, which is in its name")
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_in_a_mapping_and_of_functions(tmp_path: Path) -> None:
+    given = keras.Input((2,))
+    made = keras.ops.relu(given)
+    for outputs in ({"y\ud800": made}, made):
+        model = keras.Model(given, outputs)
+        with pytest.raises(FileError, match=r"ud800` cannot be exported to StableHLO: no file can hold U\+D800"):
+            export(model, tmp_path / "model.stablehlo")
+        made._keras_history.operation.name = "r\ud800"

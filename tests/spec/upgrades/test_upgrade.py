@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kspec.spec.source import read
 from kspec.spec.upgrades import upgrade as rounds
 from kspec.spec.upgrades import versions
+from kspec.spec.upgrades.changes import Change
 from kspec.spec.upgrades.edits import Draft, Edit, Page
 from kspec.spec.upgrades.upgrade import upgraded
 from kspec.spec.upgrades.versions import Version
@@ -32,6 +35,14 @@ STEPS = [
     ("Conv2D: {nb_filter: 8, nb_row: 3, nb_col: 5}", "Conv2D: {filters: 8, kernel_size: [3, 5]}"),
     ("Conv2D: {nb_col: 5, nb_row: $n, nb_filter: 8}", "Conv2D: {kernel_size: [$n, 5], filters: 8}"),
     (
+        "Conv3D: {kernel_dim1: 1, filters: 8, kernel_dim2: 2, kernel_dim3: 3}",
+        "Conv3D: {kernel_size: [1, 2, 3], filters: 8}",
+    ),
+    (
+        "Conv3D: {kernel_dim2: 2, kernel_dim3: 3, kernel_dim1: 1, filters: 8}",
+        "Conv3D: {kernel_size: [1, 2, 3], filters: 8}",
+    ),
+    (
         "Convolution2D: {filters: 8, kernel_size: 3, dim_ordering: 'tf'}",
         "Convolution2D: {filters: 8, kernel_size: 3, data_format: 'channels_last'}",
     ),
@@ -40,6 +51,8 @@ STEPS = [
     ("Bidirectional: CuDNNGRU", "Bidirectional: GRU"),
     ("Bidirectional: {CuDNNLSTM: {units: 8}}", "Bidirectional: {LSTM: {units: 8}}"),
     ("ThresholdedReLU", "ReLU: {threshold: 1.0}"),
+    ("'ThresholdedReLU'", "ReLU: {threshold: 1.0}"),
+    ('TimeDistributed: "ThresholdedReLU"', "TimeDistributed: {ReLU: {threshold: 1.0}}"),
     ("ThresholdedReLU: 0.5", "ReLU: {threshold: 0.5}"),
     ("ThresholdedReLU: {theta: 0.5}", "ReLU: {threshold: 0.5}"),
     ("ThresholdedReLU: {name: a}", "ReLU: {name: a, threshold: 1.0}"),
@@ -181,6 +194,12 @@ def test_training() -> None:
     assert of(old) == new
 
 
+def test_the_last_line_has_no_end() -> None:
+    text = HEAD + "  - Flatten\n  - Dense:\n      units: 3\n      %s: false"
+    assert of(text % "bias") == text % "use_bias"
+    assert of(text % "bias" + "\n      input_dim: 3") == text % "use_bias" + "\n"
+
+
 def test_inside_blocks_and_models() -> None:
     text = "kspec: 1\ninputs: {x: 3}\nblocks:\n  unit:\n    vars: {n: 3}\n"
     text += "    layers: [{Dense: {%s: $n}}, {residual: [{Dropout: {%s: 0.1}}]}]\n"
@@ -239,6 +258,35 @@ def test_the_gallery_is_of_today(path: Path) -> None:
     assert not found.changes
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("compile:\n  optimizer:\n    SGD:\n      decay: 1, 2}\n", None),
+        ("compile:\n  optimizer:\n    SGD:\n      learning_rate: a]\n      decay: 1\n", None),
+        ("  - ThresholdedReLU: 1, 2}\n", None),
+        ("  - ThresholdedReLU: ${n * 2}\n", None),
+        ("  - TimeDistributedDense: a# b\n", None),
+        ("  - TimeDistributedDense: |\n", None),
+        ("  - TimeDistributedDense: 'a, }'\n", "  - TimeDistributed: {Dense: 'a, }'}\n"),
+        (
+            "  - Conv2D:\n      nb_filter: 3\n      nb_row: 3, [\n      nb_col: 4\n",
+            "  - Conv2D:\n      filters: 3\n      nb_row: 3, [\n      nb_col: 4\n",
+        ),
+        ("  - Merge:\n      mode: concat\n      concat_axis: 1, {\n", None),
+        ("  - BatchNormalization: {fused: &f true}\n  - Dense: {units: 3, use_bias: *f}\n", None),
+    ],
+)
+def test_what_would_read_otherwise_in_braces_stays(old: str, new: str | None) -> None:
+    """A word in a block may hold what ends it in braces; an anchor may be asked for elsewhere."""
+    head = HEAD if old.startswith(" ") else HEAD + "  - Flatten\n"
+    assert of(head + old) == head + (old if new is None else new)
+
+
+def test_the_version_is_not_written_where_the_text_would_break() -> None:
+    for old in ("&top\ninputs: {x: 3}\nlayers: [Flatten]\n", "&top {inputs: {x: 3}, layers: [Flatten]}\n"):
+        assert of(old) == old
+
+
 def test_what_stands_elsewhere_is_not_touched(in_tmp: Path) -> None:
     """A base's names are its own file's; an alias is what it stands for."""
     (in_tmp / "pyproject.toml").touch()
@@ -264,3 +312,35 @@ def test_lines_of_a_draft(text: str, data: st.DataObject) -> None:
     whole = text.count("\n") + 1
     assert done.lines[:before] == tuple(range(1, before + 1))
     assert done.lines[len(done.lines) - behind :] == tuple(range(whole - behind + 1, whole + 1))
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4)), min_size=1, max_size=3), max_size=9))
+def test_changes_that_are_apart(places: list[list[tuple[int, int]]]) -> None:
+    """The first of two that touch, however the words of one lie around those of another."""
+    changes = [Change(1, str(index), _edits(each)) for index, each in enumerate(places)]
+    taken: list[Change] = []
+    for each in changes:
+        others = [other for before in taken for other in before.edits]
+        if not any(one.start <= other.end and other.start <= one.end for one in each.edits for other in others):
+            taken.append(each)
+    assert rounds._apart(changes) == taken
+
+
+def _edits(places: list[tuple[int, int]]) -> tuple[Edit, ...]:
+    found: list[Edit] = []
+    for start, size in sorted(places):
+        if not found or start >= found[-1].end:
+            found.append(Edit(start, start + size, "x"))
+    return tuple(found)
+
+
+def test_many_changes_take_no_longer_each() -> None:
+    count = 20_000
+    edits = [Edit(10 * index, 10 * index + 3, "new") for index in range(count)]
+    begun = time.perf_counter()
+    assert len(rounds._apart(Change(1, "", (each,)) for each in edits)) == count
+    done = Draft.of("old word\n\n" * count).edited(edits)
+    page = Page(done.text, read("kspec: 1", "old.yaml"))
+    assert [page.line_start(each.start) for each in edits[:1000]]
+    assert time.perf_counter() - begun < 5  # it was minutes
+    assert done.text == "new word\n\n" * count
