@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import FileError, Problem, Route
+from kspec.diagnostics import FileError, Note, Problem, Route, SpecError
 from kspec.spec.places import Source
-from kspec.spec.source import read
+from kspec.spec.source import MAX_PROBLEMS, read
 from kspec.spec.textfile import contents, decode
 
 
@@ -34,21 +35,22 @@ class Findings:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.notes: list[str] = []
-        self.problems: list[Problem] = []
+        self.notes: dict[str, None] = {}
+        self.problems: dict[Problem, None] = {}
+        """Each once, in their order, as the notes are."""
 
     def note(self, route: Route, text: str) -> None:
         """Something that is left out, or taken in one of several ways."""
         span = self.source.span(route, "key")
-        found = f"{span.file}:{span.line}: {text}"
-        if found not in self.notes:
-            self.notes.append(found)
+        self.notes[f"{span.file}:{span.line}: {text}"] = None
 
     def wrong(self, route: Route, message: str, help: str = "") -> None:
-        """Something without which the model would be another."""
+        """Something without which the model would be another. Raises FileError where there are too many of them."""
         problem = Problem("import-model", message, route, help, span=self.source.span(route))
-        if problem not in self.problems:
-            self.problems.append(problem)
+        if len(self.problems) == MAX_PROBLEMS - 1 and problem not in self.problems:
+            note = Note(f"and perhaps more: after {MAX_PROBLEMS:,} problems kspec reads no further")
+            raise FileError([*self.problems, replace(problem, notes=(note,))])
+        self.problems[problem] = None
 
     @contextmanager
     def telling(self, route: Route) -> Iterator[None]:
@@ -67,14 +69,17 @@ class Findings:
 def source_of(path: Path, name: str) -> Source:
     """A file's data with its places, read as a spec is: bounded, without tags, every key once.
 
-    Raises FileError where it cannot be read whole, or SpecError with the places of what is no YAML.
+    Raises FileError where it cannot be read whole, with the places of what is no YAML.
     """
     try:
         data = contents(path)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise FileError(Problem("file-missing", f"cannot read it: {reason}", file=name)) from None
-    source = read(decode(data, name), name, path)
+    try:
+        source = read(decode(data, name), name, path)
+    except SpecError as error:
+        raise FileError(error.problems) from None
     if source.problems:
         raise FileError(source.problems)
     return source

@@ -12,7 +12,7 @@ from kspec.convert.kur.kurfile import is_kurfile
 from kspec.convert.kur.kurfile import spec_of as spec_of_kurfile
 from kspec.convert.ultralytics.model import is_model
 from kspec.convert.ultralytics.model import spec_of as spec_of_model
-from kspec.diagnostics import FileError, Problem, SpecError, UsageError
+from kspec.diagnostics import FileError, Problem, UsageError
 from kspec.spec.writing import dump
 
 _WIDTH = 120
@@ -34,10 +34,7 @@ def rewritten(name: str, shapes: Mapping[str, list[int | None]], scale: str | No
     path = Path(name)
     if not os.path.isfile(path):  # which answers for any name
         raise FileError(Problem("file-missing", "there is no such file", file=name))
-    try:
-        source = source_of(path, name)
-    except SpecError as error:
-        raise FileError(error.problems) from None
+    source = source_of(path, name)
     data = source.data
     if isinstance(data, dict) and "kspec" in data:
         help = f"`kspec check {name}` checks it, `kspec show {name}` prints it whole"

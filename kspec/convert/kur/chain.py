@@ -16,6 +16,8 @@ from kspec.spec.values import shown
 
 _WORDS = frozenset({"name", "tag", "oldest", "inputs", "sink", "freeze", "when", "vars"})
 _INPUTS = ("input", "placeholder")
+_INPUT = "x"
+"""The name of an input that has none; a spec keeps `input` to itself."""
 _WITHOUT_EFFECT = {"debug": "a message", "assert": "an assertion"}
 _DEEPEST = 20
 
@@ -40,12 +42,15 @@ class Chain:
         if not isinstance(entry, dict):
             self.model.findings.wrong(route, f"a container is a name or a mapping, not {shown(entry)}")
             return
-        kinds = [str(key) for key in entry if key not in _WORDS]
+        kinds = [key for key in entry if key not in _WORDS]
         if len(kinds) != 1:
             told = ", ".join(f"`{kind}`" for kind in kinds) or "none"
             self.model.findings.wrong(route, f"a container has one kind, here: {told}")
             return
         kind = kinds[0]
+        if not isinstance(kind, str):
+            self.model.findings.wrong(route, f"a container's kind is a name, not {shown(kind)}")
+            return
         place = (*key_route, kind) if kind in self.model.at(key_route) else key_route
         with self.model.findings.telling(place):
             self._container(kind, entry, place, mapped)
@@ -88,7 +93,7 @@ class Chain:
 
     def _input(self, arguments: Any, entry: dict[str, Any], route: Route) -> None:
         given = arguments if isinstance(arguments, dict) else {}
-        name = self.model.variables.value(arguments if isinstance(arguments, str) else entry.get("name", "input"))
+        name = self.model.variables.value(arguments if isinstance(arguments, str) else entry.get("name", _INPUT))
         shape = self.model.variables.value(given.get("shape"))
         if self.depth or not isinstance(name, str) or "$" in name:
             raise Beyond("an input stands in the model itself, under its own name")
@@ -207,9 +212,11 @@ class Chain:
     def _name_of(self, step: Step) -> str:
         if "name" not in step:
             base = next(iter(step)).rpartition(".")[2].lower()
-            taken = {*self.model.named, *self.model.inputs}
-            number = next(count for count in range(len(taken) + 1) if f"{base}_{count}" not in taken)
-            step["name"] = f"{base}_{number}"
+            number = self.model.numbers.get(base, 0)
+            while (name := f"{base}_{number}") in self.model.named or name in self.model.inputs:
+                number += 1
+            self.model.numbers[base] = number + 1
+            step["name"] = name
             self.model.named[step["name"]] = step
         return str(step["name"])
 
@@ -246,6 +253,8 @@ class Model:
         self.inputs: dict[str, dict[str, Any]] = {}
         self.outputs: list[str] = []
         self.named: dict[str, Step] = {}
+        self.numbers: dict[str, int] = {}
+        """The next number for a name that begins with an operation's."""
         self.tags: dict[str, dict[str, str]] = {"tag": {}, "oldest": {}}
         self.blocks: dict[str, dict[str, Any]] = {}
         self.ends: list[Step] = []

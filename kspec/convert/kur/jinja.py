@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from kspec.convert.foreigntext import Beyond
 
-_MARKED = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _LONGEST = 1000
+_LONGEST_TEXT = 10_000
+"""Characters of a text that has expressions."""
 _DEEPEST = 40
+_LONGEST_CHAIN = 200
+"""Settings that are made of each other."""
 _FILTERS = {"int": "int", "float": "float", "round": "round", "abs": "abs", "length": "len", "count": "len"}
 _CALLS = {**_FILTERS, "min": "min", "max": "max", "range": "range"}
 _WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
@@ -35,6 +38,7 @@ class Variables:
         self.used: dict[str, Any] = {}
         self.paths: dict[str, tuple[str, ...]] = {}
         self.own: list[set[str]] = []
+        self.chain = 0
         self.defaults: dict[str, Any] = {}
         """Defaults of a template's arguments, as its text has them."""
 
@@ -57,16 +61,21 @@ class Variables:
             return raw
         if "{%" in raw or "{#" in raw:
             raise Beyond(f"`{_short(raw)}` is a Jinja statement", HELP)
-        whole = _MARKED.fullmatch(raw.strip())
-        if whole is not None and "{{" not in whole[1]:
-            found = self.expression(whole[1])
-            return self._literal(found) if isinstance(found, ast.Constant) else written(found)
+        if "{{" in raw and len(raw) > _LONGEST_TEXT:
+            raise Beyond(
+                f"a text of {len(raw):,} characters with expressions: at most {_LONGEST_TEXT:,} are read", HELP
+            )
+        stripped = raw.strip()
+        if stripped.startswith("{{") and stripped.endswith("}}") and "{{" not in (whole := stripped[2:-2]):
+            found = self.expression(_bare(whole))
+            return _literal(found) if isinstance(found, ast.Constant) else written(found)
         parts, end = [], 0
-        for match in _MARKED.finditer(raw):
-            after = raw[match.end() : match.end() + 1]
+        while (start := raw.find("{{", end)) >= 0 and (stop := raw.find("}}", start + 2)) >= 0:
+            after = raw[stop + 2 : stop + 3]
             inside = after.isalnum() or after in ("_", ".", "[")
-            parts += [raw[end : match.start()].replace("$", "$$"), written(self.expression(match[1]), inside=inside)]
-            end = match.end()
+            expression = self.expression(_bare(raw[start + 2 : stop]))
+            parts += [raw[end:start].replace("$", "$$"), written(expression, inside=inside)]
+            end = stop + 2
         return "".join((*parts, raw[end:].replace("$", "$$")))
 
     def expression(self, text: str) -> ast.expr:
@@ -94,6 +103,8 @@ class Variables:
             return self._called(node)
         if not isinstance(node, _ALLOWED):
             raise Beyond(f"`{_short(ast.unparse(node))}` is beyond what a spec can compute", HELP)
+        if isinstance(node, ast.Constant) and not _is_plain(node.value):
+            raise Beyond(f"`{_short(ast.unparse(node))}` is no value that a spec can have", HELP)
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
                 setattr(node, field, [self._node(each) if isinstance(each, ast.expr) else each for each in value])
@@ -119,9 +130,9 @@ class Variables:
         own = path[-1] if self._is_own(path) else ""
         if own:
             value = self._node(default)
-            if not isinstance(value, ast.Constant) or self.defaults.get(own, value.value) != value.value:
+            if not isinstance(value, ast.Constant) or self.defaults.get(own, _literal(value)) != _literal(value):
                 raise Beyond(f"the default of `{own}` is not one number or text", HELP)
-            self.defaults[own] = value.value
+            self.defaults[own] = _literal(value)
             return ast.Name(own, ast.Load())
         return self._named(path) if self._has(path) else self._node(default)
 
@@ -153,9 +164,18 @@ class Variables:
         while self.paths.get(name, path) != path or any(name in names for names in self.own):
             name += "_"
         if name not in self.used:
+            if self.chain == _LONGEST_CHAIN:
+                raise Beyond(f"more than {_LONGEST_CHAIN} settings that are made of each other", HELP)
             self.paths[name] = path
             self.used[name] = None  # a value that means itself finds a name
-            self.used[name] = self.value(value)
+            self.chain += 1
+            try:
+                self.used[name] = self.value(value)
+            except Beyond:
+                del self.used[name]
+                raise
+            finally:
+                self.chain -= 1
         return ast.Name(name, ast.Load())
 
     def _found(self, path: tuple[str, ...]) -> Any:
@@ -171,12 +191,22 @@ class Variables:
                 return value
         raise Beyond(f"`{'.'.join(path)}` stands nowhere in the settings", HELP)
 
-    @staticmethod
-    def _literal(node: ast.Constant) -> Any:
-        return node.value
-
 
 _MISSING: Any = object()
+
+
+def _literal(node: ast.Constant) -> Any:
+    """A value as it stands in a spec, where a text's `$` is written twice."""
+    return node.value.replace("$", "$$") if isinstance(node.value, str) else node.value
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (int, str)) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _bare(marked: str) -> str:
+    """What stands between the braces, without the signs for the blanks around it: `{{- a -}}`."""
+    return marked.removeprefix("-").removesuffix("-")
 
 
 def written(node: ast.expr, *, inside: bool = False) -> str:

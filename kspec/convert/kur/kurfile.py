@@ -14,6 +14,7 @@ from kspec.convert.kur.layers import Step
 from kspec.convert.kur.training import OTHERS, TRAIN, compile_section, fit_section, seed
 from kspec.diagnostics import Problem, Route, UsageError
 from kspec.spec.places import Source
+from kspec.spec.values import shown
 
 _SECTIONS = frozenset({"settings", "model", "loss", "include", "templates", *TRAIN, *OTHERS})
 
@@ -79,33 +80,36 @@ def _templates(data: dict[str, Any], model: Model) -> None:
     if not isinstance(templates, dict):
         model.findings.wrong(("templates",), "`templates` is a mapping of lists of containers")
         return
-    model.blocks.update({str(name): {} for name in templates})
+    model.blocks.update({name: {} for name in templates if isinstance(name, str)})
+    arguments = _arguments([data.get("model"), templates], set(model.blocks))
     for name, containers in templates.items():
         route: Route = ("templates", name)
+        if not isinstance(name, str):
+            model.findings.wrong(route, f"a template's name is a text, not {shown(name)}")
+            continue
         if not isinstance(containers, list):
             model.findings.wrong(route, "a template is a list of containers")
             continue
-        arguments = _arguments([data.get("model"), templates], str(name))
         chain = Chain(model, 1)
         model.variables.defaults = {}
-        with model.variables.scope(set(arguments)):
+        with model.variables.scope(set(arguments[name])):
             for index, entry in enumerate(containers):
                 chain.take(entry, (*route, index))
-        own = {each: model.variables.defaults.get(each) for each in arguments}
+        own = {each: model.variables.defaults.get(each) for each in arguments[name]}
         block: dict[str, Any] = {"vars": own} if own else {}
-        model.blocks[str(name)] = {**block, "layers": [_step(each) for each in chain.steps]}
+        model.blocks[name] = {**block, "layers": [_step(each) for each in chain.steps]}
 
 
-def _arguments(value: Any, name: str) -> dict[str, None]:
-    """The arguments that the uses of a template give it, in their order."""
-    found: dict[str, None] = {}
+def _arguments(value: Any, names: set[str]) -> dict[str, dict[str, None]]:
+    """The arguments that the uses of templates give them, in their order."""
+    found: dict[str, dict[str, None]] = {name: {} for name in names}
     stack = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, dict):
-            given = item.get(name)
-            if isinstance(given, dict):
-                found |= {str(key): None for key in given}
+            for name, given in item.items():
+                if name in names and isinstance(given, dict):
+                    found[name] |= {str(key): None for key in given}
             stack += list(item.values())[::-1]
         elif isinstance(item, list):
             stack += item[::-1]

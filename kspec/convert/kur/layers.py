@@ -73,12 +73,12 @@ def _dense(arguments: Any) -> Made:
     sizes = _needed(given, "dense", "size")
     flatten = boolean(given.get("flatten", given.get("auto_flatten", False)), "flatten")
     steps: list[Step] = [{"Flatten": None}] if flatten is True else []
-    return Made([*steps, *({"Dense": _number(size)} for size in (sizes if isinstance(sizes, list) else [sizes]))])
+    return Made([*steps, *({"Dense": _whole(size)} for size in (sizes if isinstance(sizes, list) else [sizes]))])
 
 
 def _convolution(arguments: Any, values: Mapping[str, Any]) -> Made:
     given = _checked(arguments, "convolution", ("kernels", "size", "strides", "border", "activation"))
-    kernels = _number(_needed(given, "convolution", "kernels"))
+    kernels = _whole(_needed(given, "convolution", "kernels"))
     size, rank = _sizes(_needed(given, "convolution", "size"), values)
     made: dict[str, Any] = {"filters": kernels, "kernel_size": size}
     strides, _ = _sizes(given.get("strides", 1), values, rank)
@@ -111,7 +111,7 @@ def _recurrent(arguments: Any) -> Made:
     both = boolean(given.get("bidirectional", False), "bidirectional")
     if not isinstance(both, bool):
         raise Beyond("`bidirectional` depends on a variable", "write yes or no")
-    size = _number(_needed(given, "recurrent", "size"))
+    size = _whole(_needed(given, "recurrent", "size"))
     merge = str(given.get("merge", "average")).lower()
     modes = {"multiply": "mul", "add": "sum", "concat": "concat", "average": "ave"}
     if both and merge not in modes:
@@ -173,13 +173,13 @@ def _embedding(arguments: Any) -> Made:
     sizes = {"input_dim": given.get("vocab_size"), "output_dim": given.get("size")}
     if None in sizes.values():
         raise Beyond("`embedding` needs `vocab_size` and `size`")
-    return Made([{"Embedding": sizes}])
+    return Made([{"Embedding": {name: _whole(size) for name, size in sizes.items()}}])
 
 
 def _axis(kind: str, function: str) -> Callable[[Any], Made]:
     def made(arguments: Any) -> Made:
         given = _checked(arguments, kind, ("dimension",), lone="dimension")
-        axis = _number(_needed(given, kind, "dimension"))
+        axis = _whole(_needed(given, kind, "dimension"))
         if not isinstance(axis, int):
             raise Beyond(f"the `dimension` of `{kind}` depends on a variable", "write the number")
         return Made([{function: {"axis": axis + 1 if axis >= 0 else axis}}])
@@ -190,7 +190,8 @@ def _axis(kind: str, function: str) -> Callable[[Any], Made]:
 def _transpose(arguments: Any) -> Made:
     given = _checked(arguments, "transpose", ("axes", "include_batch"), lone="axes")
     axes = _needed(given, "transpose", "axes")
-    if not isinstance(axes, list) or sorted(map(str, axes)) != sorted(map(str, range(len(axes)))):
+    known = isinstance(axes, list) and len(axes) > 0 and all(type(axis) is int for axis in axes)
+    if not known or sorted(axes) != list(range(len(axes))):
         raise Beyond("`transpose` takes every axis once, counted from 0")
     if boolean(given.get("include_batch", False), "include_batch") is not True:
         return Made(_permuted(axes, 1))
@@ -213,7 +214,7 @@ def _merge(arguments: Any) -> Made:
 
 def _repeat(arguments: Any) -> Made:
     given = _checked(arguments, "repeat", ("count",), lone="count")
-    return Made([{"RepeatVector": _number(_needed(given, "repeat", "count"))}])
+    return Made([{"RepeatVector": _whole(_needed(given, "repeat", "count"))}])
 
 
 def _flatten(arguments: Any) -> Made:
@@ -223,14 +224,22 @@ def _flatten(arguments: Any) -> Made:
 
 def _number(value: Any) -> Any:
     """A number; Kur takes its text too."""
-    if isinstance(value, str) and not value.startswith("$"):
+    if isinstance(value, str) and (not value.startswith("$") or value.startswith("$$")):
         try:
             return int(value)
         except ValueError:
             raise Beyond(f"`{value}` is no number") from None
-    if isinstance(value, (dict, list)) or value is None:
+    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
         raise Beyond(f"`{value}` is no number")
     return value
+
+
+def _whole(value: Any) -> Any:
+    """A number of something."""
+    found = _number(value)
+    if isinstance(found, float):
+        raise Beyond(f"`{value}` is no whole number")
+    return found
 
 
 def _sizes(value: Any, values: Mapping[str, Any], rank: int = 0) -> tuple[Any, int]:
@@ -241,10 +250,10 @@ def _sizes(value: Any, values: Mapping[str, Any], rank: int = 0) -> tuple[Any, i
             raise Beyond(f"it depends on `{_bare(value)}` along how many axes the size is", "write a list of sizes")
         return value, len(known) if isinstance(known, list) else 1
     if not isinstance(value, list):
-        return _number(value), 1
+        return _whole(value), 1
     if not 1 <= len(value) <= 3:
         raise Beyond(f"`{value}` are the sizes of {len(value)} axes; there may be 1, 2 or 3")
-    sizes = [_number(each) for each in value]
+    sizes = [_whole(each) for each in value]
     return sizes[0] if len(sizes) == 1 else sizes, len(sizes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ _ACTIVATIONS = {
     "Identity": "linear",
 }
 MOST_ROWS = 2000
+MOST_STRIDE = 2**20
 INPUT = "images"
 
 
@@ -59,7 +61,7 @@ def spec_of(source: Source, path: Path, shapes: Mapping[str, list[int | None]], 
     letter = rows.scale.letter
     sections: dict[str, Any] = {
         "kspec": 1,
-        "name": f"{name}_{letter}" if name and letter and not re.search(rf"\d{letter}", name) else name,
+        "name": f"{name}_{letter}" if name and letter and not re.search(rf"\d{re.escape(letter)}", name) else name,
         "inputs": {INPUT: rows.shape},
         "blocks": blocks,
         "layers": rows.steps,
@@ -110,7 +112,7 @@ class Rows:
         self.rows = [(("backbone", i), row) for i, row in enumerate(data["backbone"])]
         self.rows += [(("head", i), row) for i, row in enumerate(data["head"])]
         self.channels: list[int] = []
-        self.strides: list[float] = []
+        self.strides: list[Fraction] = []
         self.lasts: list[Any] = []
         """The step that a row ends with."""
         self.modules: list[str] = []
@@ -136,6 +138,8 @@ class Rows:
         if type(repeats) is not int or not 1 <= repeats <= 1000 or not isinstance(module, str):
             raise Beyond("a row is [from, repeats, module, arguments]")
         sources = [self._index(each, index) for each in (source if isinstance(source, list) else [source])]
+        if not sources:
+            raise Beyond("a row takes one tensor at least")
         if module in HEADS:
             self._cut(index, route, module, sources)
             return True
@@ -153,7 +157,7 @@ class Rows:
         """What a module is told: its channels, and the size of what reaches it where that is a whole number."""
         channels = self.channels[source] if source >= 0 else self.shape[2]
         assert channels is not None
-        stride = self.strides[source] if source >= 0 else 1
+        stride = self.strides[source] if source >= 0 else Fraction(1)
         sizes = [None if each is None or each % stride else int(each / stride) for each in self.shape[:2]]
         classes = self.data.get("nc")
         older = "scales" not in self.data
@@ -186,6 +190,8 @@ class Rows:
         return Made([{"Concatenate": {}}], sum(self.channels[each] for each in sources))
 
     def _place(self, index: int, made: Made, sources: list[int], module: str, repeats: int) -> None:
+        before = max((self.strides[each] for each in sources if each >= 0), default=Fraction(1))
+        stride = _times(before, made.stride, repeats)
         steps = made.steps
         if repeats > 1:
             if made.channels != (self.channels[sources[0]] if sources[0] >= 0 else self.shape[2]):
@@ -200,8 +206,7 @@ class Rows:
         self.lasts.append(len(self.steps) - 1)
         self.modules.append(module)
         self.channels.append(made.channels)
-        before = max((self.strides[each] for each in sources if each >= 0), default=1.0)
-        self.strides.append(before * made.stride**repeats)
+        self.strides.append(stride)
 
     def _name(self, source: int, index: int) -> str:
         """The name of the step that a row ends with."""
@@ -228,6 +233,15 @@ class Rows:
         maps = ", ".join(f"`{name}`" for name in self.outputs)
         text = f"`{module}` is left out, with its convolutions and what it makes of them; the outputs are {maps}"
         self.findings.note(route, text)
+
+
+def _times(before: Fraction, stride: Fraction, repeats: int) -> Fraction:
+    """By what height and width are divided after a module that is repeated. Raises Beyond where no picture has that."""
+    found = before * stride ** min(repeats, 2 * MOST_STRIDE.bit_length())  # more would be beyond it from any `before`
+    if not Fraction(1, MOST_STRIDE) <= found <= MOST_STRIDE:
+        word = "divided" if found > 1 else "multiplied"
+        raise Beyond(f"the picture is {word} by more than {MOST_STRIDE:,}")
+    return found
 
 
 def _activate(blocks: dict[str, Any], given: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from kspec.convert.foreigntext import Beyond
@@ -35,7 +36,7 @@ class Made(NamedTuple):
     steps: list[Any]
     channels: int
     own: bool = False
-    stride: float = 1
+    stride: Fraction = Fraction(1)
 
 
 def check_name(name: Any) -> None:
@@ -78,6 +79,29 @@ def _get(row: Row, index: int, default: Any, kind: type | tuple[type, ...] = int
 _NEEDED: Any = object()
 
 
+def _positive(row: Row, index: int, default: Any) -> int:
+    """A size, a stride, a factor or a number of something."""
+    found: int = _get(row, index, default)
+    if found < 1:
+        raise Beyond(f"the argument {index + 1} is 1 or more, not {found}")
+    return found
+
+
+def _padding(row: Row, index: int, default: Any) -> Any:
+    found = _get(row, index, default)
+    if found is not None and found < 0:
+        raise Beyond(f"a padding of {found}")
+    return found
+
+
+def _hidden(row: Row, index: int, channels: int) -> int:
+    """The channels inside a module: a share of those that it gives, or takes."""
+    share = _get(row, index, 0.5, (int, float))
+    if channels * share < 1:
+        raise Beyond(f"the argument {index + 1} leaves no channels inside: `{share}`")
+    return int(channels * share)
+
+
 def _channels(row: Row, index: int = 0) -> int:
     """The channels that a module gives: scaled, but for the number of classes."""
     found: int = _get(row, index, _NEEDED)
@@ -89,7 +113,7 @@ def _channels(row: Row, index: int = 0) -> int:
 def _conv(row: Row) -> Made:
     channels = _channels(row)
     kernel, strides = _get(row, 1, 1), _get(row, 2, 1)
-    pad = _get(row, 3, None)
+    pad = _padding(row, 3, None)
     activation = row.arguments[6] if len(row.arguments) > 6 else True
     if not isinstance(activation, bool):
         raise Beyond(f"the activation `{activation}` of one Conv", "write `activation:` at the top for all of them")
@@ -123,7 +147,7 @@ def _convolved(
     use: dict[str, Any] = {"filters": channels, **{key: each for key, (each, usual) in given.items() if each != usual}}
     if not activation:
         use["activation"] = "linear"
-    return Made([_use("conv", use)], channels, stride=strides)
+    return Made([_use("conv", use)], channels, stride=Fraction(strides))
 
 
 def _use(block: str, arguments: dict[str, Any]) -> Step:
@@ -139,7 +163,7 @@ def _depthwise(row: Row) -> Made:
 
 def _bottleneck(row: Row) -> Made:
     channels = _channels(row)
-    hidden = int(channels * _get(row, 4 if not row.older else 3, 0.5, (int, float)))
+    hidden = _hidden(row, 4 if not row.older else 3, channels)
     shortcut = _get(row, 1, True, bool) and channels == row.channels
     use = {"filters": channels, "hidden": hidden, **({"first": 1} if row.older else {})}
     return Made([_use("bottleneck", {**use, **({} if shortcut else {"shortcut": False})})], channels)
@@ -151,9 +175,9 @@ def _csp(block: str, *, shortcut: bool = True, groups: bool = True) -> Callable[
     def made(row: Row) -> Made:
         channels = _channels(row)
         given = _get(row, 1, shortcut, bool)
-        use: dict[str, Any] = {"filters": channels, "hidden": int(channels * _get(row, 3, 0.5, (int, float)))}
+        use: dict[str, Any] = {"filters": channels, "hidden": _hidden(row, 3, channels)}
         use |= {"depth": row.repeats} if row.repeats != 1 else {}
-        if (number := _get(row, 2, 1)) != 1:
+        if (number := _positive(row, 2, 1)) != 1:
             if not groups:
                 raise Beyond(f"{number} groups")
             use["groups"] = number
@@ -165,17 +189,17 @@ def _csp(block: str, *, shortcut: bool = True, groups: bool = True) -> Callable[
 def _c3k2(row: Row) -> Made:
     channels = _channels(row)
     deep = _get(row, 1, False, bool) or row.scale.letter in ("m", "l", "x")  # as `parse_model` has it
-    use: dict[str, Any] = {"filters": channels, "hidden": int(channels * _get(row, 2, 0.5, (int, float)))}
+    use: dict[str, Any] = {"filters": channels, "hidden": _hidden(row, 2, channels)}
     use |= {"depth": row.repeats} if row.repeats != 1 else {}
     use |= {"deep": True} if deep else {}
-    use |= {"groups": _get(row, 3, 1)} if _get(row, 3, 1) != 1 else {}
+    use |= {"groups": groups} if (groups := _positive(row, 3, 1)) != 1 else {}
     use |= {"shortcut": False} if not _get(row, 4, True, bool) else {}
     return Made([_use("c3k2", use)], channels, own=True)
 
 
 def _c2psa(row: Row) -> Made:
     channels = _channels(row)
-    hidden = int(row.channels * _get(row, 1, 0.5, (int, float)))
+    hidden = _hidden(row, 1, row.channels)
     if channels != row.channels or hidden < 64:
         raise Beyond("C2PSA gives as many channels as it takes, 128 or more")
     if None in row.size:
@@ -187,7 +211,7 @@ def _c2psa(row: Row) -> Made:
 
 def _sppf(row: Row) -> Made:
     channels = _channels(row)
-    size = _get(row, 1, 5)
+    size = _positive(row, 1, 5)
     if len(row.arguments) > 2:
         raise Beyond("an SPPF with more than a size")
     use = {"filters": channels, "hidden": row.channels // 2, **({"size": size} if size != 5 else {})}
@@ -205,14 +229,16 @@ def _spp(row: Row) -> Made:
 
 def _focus(row: Row) -> Made:
     channels = _channels(row)
-    size = _get(row, 1, 1)
+    size = _positive(row, 1, 1)
     if len(row.arguments) > 2 or size % 2 == 0:
         raise Beyond("a Focus with more than an odd size")
-    return Made([_use("focus", {"filters": channels, **({"size": size} if size != 1 else {})})], channels, stride=2)
+    return Made(
+        [_use("focus", {"filters": channels, **({"size": size} if size != 1 else {})})], channels, stride=Fraction(2)
+    )
 
 
 def _classify(row: Row) -> Made:
-    classes: int = _get(row, 0, _NEEDED)
+    classes: int = _positive(row, 0, _NEEDED)
     return Made([{"conv": 1280}, "GlobalAveragePooling2D", {"Dense": classes}], classes)
 
 
@@ -220,19 +246,19 @@ def _classify(row: Row) -> Made:
 
 
 def _upsample(row: Row) -> Made:
-    factor, mode = _get(row, 1, _NEEDED), _get(row, 2, "nearest", str)
+    factor, mode = _positive(row, 1, _NEEDED), _get(row, 2, "nearest", str)
     if _get(row, 0, None) is not None or mode not in ("nearest", "bilinear"):
         raise Beyond(f"an Upsample to a size, or by `{mode}`")
     use = factor if mode == "nearest" else {"size": factor, "interpolation": mode}
-    return Made([{"UpSampling2D": use}], row.channels, stride=1 / factor)
+    return Made([{"UpSampling2D": use}], row.channels, stride=Fraction(1, factor))
 
 
 def _max_pool(row: Row) -> Made:
-    size = _get(row, 0, _NEEDED)
-    strides, pad = _get(row, 1, size), _get(row, 2, 0)
+    size = _positive(row, 0, _NEEDED)
+    strides, pad = _positive(row, 1, size), _get(row, 2, 0)
     use = {"pool_size": size, "strides": strides}
     if pad == 0:
-        return Made([{"MaxPooling2D": use}], row.channels, stride=strides)
+        return Made([{"MaxPooling2D": use}], row.channels, stride=Fraction(strides))
     if strides == 1 and pad == size // 2 and size % 2:
         return Made([{"MaxPooling2D": {**use, "padding": "same"}}], row.channels)
     raise Beyond("a MaxPool2d that pads", "pad it by a step of its own")
@@ -242,24 +268,25 @@ def _conv2d(row: Row) -> Made:
     """`nn.Conv2d` as PyTorch has it: channels in and out stand in the row."""
     if _get(row, 0, _NEEDED) != row.channels:
         raise Beyond(f"it takes {row.arguments[0]} channels, and {row.channels} reach it")
-    channels, kernel, strides, pad = _get(row, 1, _NEEDED), _get(row, 2, 1), _get(row, 3, 1), _get(row, 4, 0)
+    channels, kernel, strides = _positive(row, 1, _NEEDED), _positive(row, 2, 1), _positive(row, 3, 1)
+    pad = _padding(row, 4, 0)
     use: dict[str, Any] = {"filters": channels, "kernel_size": kernel}
     use |= {"strides": strides} if strides != 1 else {}
     if pad and strides == 1 and kernel == 2 * pad + 1:
         return Made([{"Conv2D": {**use, "padding": "same"}}], channels)
-    return Made([*([{"ZeroPadding2D": pad}] if pad else []), {"Conv2D": use}], channels, stride=strides)
+    return Made([*([{"ZeroPadding2D": pad}] if pad else []), {"Conv2D": use}], channels, stride=Fraction(strides))
 
 
 def _transposed(row: Row) -> Made:
-    channels, kernel, strides = _channels(row), _get(row, 1, _NEEDED), _get(row, 2, 1)
+    channels, kernel, strides = _channels(row), _positive(row, 1, _NEEDED), _positive(row, 2, 1)
     if _get(row, 3, 0) != 0:
         raise Beyond("a ConvTranspose2d that pads")
     use = {"filters": channels, "kernel_size": kernel, "strides": strides}
-    return Made([{"Conv2DTranspose": use}], channels, stride=1 / strides)
+    return Made([{"Conv2DTranspose": use}], channels, stride=Fraction(1, strides))
 
 
 def _linear(row: Row) -> Made:
-    units = _get(row, 1, _NEEDED)
+    units = _positive(row, 1, _NEEDED)
     return Made([{"Dense": units}], units)
 
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from kspec.convert.foreigntext import Beyond, Findings
 from kspec.diagnostics import Problem, UsageError, listing
+from kspec.spec.values import shown
 
 _IN_A_NAME = re.compile(r"yolo(?:e-)?v?\d+([nslmx])(?![a-z])")
+_LETTER = re.compile(r"[A-Za-z0-9]{1,8}")
 
 
 class Scale(NamedTuple):
@@ -38,6 +40,9 @@ def scale_of(data: dict[str, Any], path: Path, wanted: str | None, findings: Fin
             help = "it has `depth_multiple` and `width_multiple`: leave out `--scale`"
             raise UsageError(Problem("usage", f"`{path.name}` has no `scales`", help=help))
         return Scale("", _number(data, "depth_multiple"), _number(data, "width_multiple"), math.inf)
+    for each in scales:
+        if not isinstance(each, str) or not _LETTER.fullmatch(each):
+            raise Beyond(f"a scale's name is 1 to 8 letters and digits, not {shown(each)}")
     named = _IN_A_NAME.search(path.name)
     letter = wanted or (named[1] if named is not None and named[1] in scales else "")
     if not letter:

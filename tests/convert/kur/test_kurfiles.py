@@ -6,6 +6,7 @@ import contextlib
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ import kspec as library
 from kspec.convert.foreigntext import Beyond
 from kspec.convert.kur.jinja import Variables
 from kspec.convert.sameness import difference
+from kspec.convert.texts import rewritten
+from kspec.diagnostics import FileError
 from kspec.importing import import_model
 from kspec.spec.expressions import substitute
+from kspec.spec.source import MAX_PROBLEMS
 from tests.conftest import check_golden, run_kspec
 from tests.convert.same import keras
 
@@ -82,7 +86,7 @@ def test_the_model_is_the_one_by_hand(made: Any) -> None:
     assert not difference(model, built)
 
 
-MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
+MODEL = "settings: {odd: '{{ 2j }}'}\nmodel:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,7 @@ MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
         ("dense: '{{ [3] | map(attribute=1) }}'", "the filter `map(attribute=1)` is beyond"),
         ("dense: '{{ self.__class__ }}'", "`self.__class__` stands nowhere"),
         ("dense: '{{ (lambda: 3)() }}'", "is beyond what a spec can compute"),
+        (f"dense: 'x{'{{' * 100_000}'", "a text of 200,001 characters with expressions"),
         ("dense: '{{ ] }}'", "is beyond what a spec can compute"),
         ("convolution: {kernels: 3, size: [1, 2, 3, 4]}", "the sizes of 4 axes"),
         ("recurrent: {size: 3, type: elman}", "of the type lstm or gru"),
@@ -108,6 +113,25 @@ MODEL = "model:\n  - input: {shape: [8]}\n    name: x\n  - %s\n"
         ("for: {range: 3}", "`for` needs `range` and `iterate`"),
         ("for: {range: 3, with_index: 'a b', iterate: [flatten]}", "is the name of a variable"),
         ("transpose: [0, 0]", "every axis once"),
+        ("transpose: ['0', '1']", "every axis once"),
+        ("transpose: [false, true]", "every axis once"),
+        ("transpose: {axes: [], include_batch: true}", "every axis once"),
+        ("expand: true", "`True` is no number"),
+        ("expand: 1.5", "`1.5` is no whole number"),
+        ("recurrent: {size: 3.5, bidirectional: true, merge: concat}", "`3.5` is no whole number"),
+        ("recurrent: {size: $3}", "`$$3` is no number"),
+        ("dense: 3.5", "`3.5` is no whole number"),
+        ("dense: [3, true]", "`True` is no number"),
+        ("convolution: {kernels: 3.5, size: 2}", "`3.5` is no whole number"),
+        ("convolution: {kernels: 3, size: 2.5}", "`2.5` is no whole number"),
+        ("embedding: {vocab_size: 3, size: [4]}", "`[4]` is no number"),
+        ("repeat: 1.5", "`1.5` is no whole number"),
+        ("dense: '{{ 2j }}'", "`2j` is no value that a spec can have"),
+        ("dense: '{{ ... }}'", "`...` is no value that a spec can have"),
+        ("""activation: "{{ b'x' }}\"""", "`b'x'` is no value that a spec can have"),
+        ("dropout: '{{ 1e999 }}'", "is no value that a spec can have"),
+        ("dense: '{{ settings.odd }}'", "`2j` is no value that a spec can have"),
+        ("1: x", "a container's kind is a name, not 1"),
         ("{dense: 3, flatten: 1}", "a container has one kind, here: `dense`, `flatten`"),
         ("[1, 2]", "a container is a name or a mapping"),
         ("{dense: 3, inputs: '{{ tags.none }}'}", "names no container above"),
@@ -132,11 +156,48 @@ def test_a_kurfile_needs_no_ending(in_tmp: Path) -> None:
     assert "name:" not in import_model("Kurfile").partition("layers:")[0]
 
 
+def test_an_input_without_a_name(in_tmp: Path) -> None:
+    """`input` itself is no name in a spec."""
+    Path("x.yml").write_text("model:\n  - input: {shape: [4]}\n  - dense: 3\n", encoding="utf-8")
+    assert import_model("x.yml") == "kspec: 1\nname: x\ninputs:\n  x: [4]\nlayers:\n  - Dense: 3\n"
+
+
 def test_all_that_is_wrong_is_told_at_once(in_tmp: Path) -> None:
     text = "model:\n  - input: x\n  - lamda: 3\n  - dense:\n  - parallel: {apply: [{gru: 3}]}\n"
     Path("wrong.yml").write_text(text, encoding="utf-8")
     outcome = run_kspec("import", "wrong.yml")
     check_golden(Path(__file__).parent / "wrong.txt", outcome.text)
+
+
+def test_reading_stops_after_a_thousand_problems(in_tmp: Path) -> None:
+    text = "model:\n  - input: {shape: [4]}\n    name: x\n" + "".join(f"  - kind{i}: 3\n" for i in range(4000))
+    Path("wrong.yml").write_text(text, encoding="utf-8")
+    start = time.process_time()
+    with pytest.raises(FileError) as caught:
+        rewritten("wrong.yml", {})
+    assert time.process_time() - start < 1.5
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    assert [note.text for note in caught.value.problems[-1].notes] == [
+        "and perhaps more: after 1,000 problems kspec reads no further"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: [{input: {shape: [4]}}, {dense: 3}]\ntemplates:\n"
+        + "".join(f"  block{i}: [{{dense: '{{{{ size }}}}'}}, {{block{i + 1}: {{size: 3}}}}]\n" for i in range(2000))
+        + "  block2000: [flatten]\n",
+        "model:\n  - input: {shape: [4]}\n" + "".join(f"  - dense: 3\n    tag: t{i}\n" for i in range(4000)),
+    ],
+    ids=["templates", "names"],
+)
+def test_the_time_is_in_proportion_to_the_file(in_tmp: Path, text: str) -> None:
+    Path("long.yml").write_text(text, encoding="utf-8")
+    start = time.process_time()
+    with contextlib.suppress(FileError):
+        rewritten("long.yml", {})
+    assert time.process_time() - start < 2
 
 
 def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
@@ -158,6 +219,24 @@ def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
     ):
         Path("bad.yml").write_text(f"include: {name}\nmodel: []\n", encoding="utf-8")
         assert said in run_kspec("import", "bad.yml").err
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"settings: \xff", "parts/base.yml:1:11: error[yaml-encoding] the byte 0xff is not UTF-8"),
+        ("settings: 1".encode("utf-16"), "parts/base.yml:1:1: error[yaml-encoding] the file is UTF-16 or UTF-32"),
+        (b"settings: \x01", "parts/base.yml:1:11: error[yaml-encoding] the character U+0001 is not allowed"),
+        (b"settings: [{", "parts/base.yml:1:"),
+    ],
+)
+def test_an_included_file_that_cannot_be_read(in_tmp: Path, data: bytes, said: str) -> None:
+    Path("top.yml").write_text("include: parts/base.yml\n" + MODEL % "dense: 3", encoding="utf-8")
+    Path("parts").mkdir()
+    Path("parts/base.yml").write_bytes(data)
+    outcome = run_kspec("import", "top.yml")
+    assert outcome.status == 3, outcome.text
+    assert said in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -258,6 +337,14 @@ def test_expressions_have_the_value_that_jinja_gives(pair: Pair) -> None:
         ("{{ missing | default(4) }}", 4),
         ("{{ a | default(4) }}", "$a"),
         ("{{ deep }}", "$deep"),
+        ("{{ a }} and {{- a -}}", "$a and $a"),
+        ("x{{ a", "x{{ a"),
+        ("{{ '$name' }}", "$$name"),
+        ("{{ missing | default('$name') }}", "$$name"),
+        ("is {{ '$name' }}", "is $('$name')"),
+        ("{{ 3.5 }}", 3.5),
+        ("{{ none }}", None),
+        ("x" + "{{" * 4000, "x" + "{{" * 4000),
         (["{{ a }}", {"x": "{{ a }}"}], ["$a", {"x": "$a"}]),
     ],
 )
@@ -266,6 +353,33 @@ def test_texts(raw: Any, found: Any) -> None:
     assert variables.value(raw) == found
     if raw == "{{ deep }}":
         assert variables.used == {"deep": "$(a * 2)", "a": 3}
+
+
+def test_the_default_of_an_argument_is_a_text(in_tmp: Path) -> None:
+    text = MODEL % "block: {other: 3}" + "templates:\n  block:\n    - activation: \"{{ args.kind | default('$a') }}\"\n"
+    Path("x.yml").write_text(text.replace("{other: 3}", "{kind: relu}"), encoding="utf-8")
+    assert "kind: $$a" in rewritten("x.yml", {}).text
+
+
+@pytest.mark.parametrize(("length", "status"), [(150, 0), (5000, 3)])
+def test_chains_of_settings(in_tmp: Path, length: int, status: int) -> None:
+    settings = "".join(f"  a{i}: '{{{{ a{i + 1} + 1 }}}}'\n" for i in range(length)) + f"  a{length}: 3\n"
+    text = "settings:\n" + settings + "model:\n  - input: {shape: [8]}\n    name: x\n  - dense: '{{ a0 }}'\n"
+    Path("x.yml").write_text(text, encoding="utf-8")
+    outcome = run_kspec("import", "x.yml")
+    assert outcome.status == status, outcome.text
+    if status:
+        assert f"x.yml:{length + 6}:12: error[import-model] more than 200 settings" in outcome.err
+    else:
+        assert library.loads(outcome.out).plan().trainable == 9 * 153
+
+
+def test_the_kind_of_a_template_is_a_name(in_tmp: Path) -> None:
+    Path("x.yml").write_text(MODEL % "dense: 3" + "templates: {1: [flatten]}\n", encoding="utf-8")
+    outcome = run_kspec("import", "x.yml")
+    assert outcome.status == 3, outcome.text
+    assert "x.yml:6:" in outcome.err
+    assert "a template's name is a text, not 1" in outcome.err
 
 
 @given(st.text("{}%|()[]ab.1 +'\"_", max_size=30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,16 @@ def test_the_scale_is_in_the_name(in_tmp: Path) -> None:
     assert not any("no scale is asked for" in each for each in notes)
 
 
+@pytest.mark.parametrize("scale", ["(", "([a-z]+)+!", "n" * 9, "", 1])
+def test_a_scale_is_named_by_letters_and_digits(in_tmp: Path, scale: Any) -> None:
+    text = of_rows("[-1, 1, Conv, [64, 3, 2]]").replace("{n:", "{" + json.dumps(scale) + ":")
+    Path(f"m1{'a' * 40}.yaml").write_text(text, encoding="utf-8")
+    outcome = run_kspec("import", f"m1{'a' * 40}.yaml")
+    assert outcome.status == 3, outcome.text
+    assert "a scale's name is 1 to 8 letters and digits" in outcome.err
+    assert f"m1{'a' * 40}.yaml:2:" in outcome.err
+
+
 def test_another_activation(in_tmp: Path) -> None:
     Path("m.yaml").write_text(
         "activation: nn.ReLU(inplace=True)\n" + of_rows("[-1, 1, Conv, [64, 3, 2]]"), encoding="utf-8"
@@ -213,6 +224,27 @@ def test_another_activation(in_tmp: Path) -> None:
         ("[-1, 1, nn.MaxPool2d, [2, 2, 1]]", "a MaxPool2d that pads"),
         ("[-1, 1, nn.Conv2d, [3, 8]]", "it takes 3 channels, and 16 reach it"),
         ("[-1, 2, Conv, [128]]", "`Conv` 2 times, which gives other channels than it takes"),
+        ("[[], 1, Concat, [1]]", "a row takes one tensor at least"),
+        ("[[], 1, Detect, [nc]]", "a row takes one tensor at least"),
+        ("[-1, 1, nn.Upsample, [None, 0, nearest]]", "the argument 2 is 1 or more, not 0"),
+        ("[-1, 1, nn.Upsample, [None, 1048577, nearest]]", "the argument 2 is beyond any model's size"),
+        ("[-1, 1, nn.ConvTranspose2d, [8, 2, 0]]", "the argument 3 is 1 or more, not 0"),
+        ("[-1, 1, nn.ConvTranspose2d, [8, 0]]", "the argument 2 is 1 or more, not 0"),
+        ("[-1, 1, nn.MaxPool2d, [2, 0]]", "the argument 2 is 1 or more, not 0"),
+        ("[-1, 1, nn.MaxPool2d, [-2]]", "the argument 1 is 1 or more, not -2"),
+        ("[-1, 1, nn.Conv2d, [16, 8, 1, 0]]", "the argument 4 is 1 or more, not 0"),
+        ("[-1, 1, nn.Conv2d, [16, 0]]", "the argument 2 is 1 or more, not 0"),
+        ("[-1, 1, nn.Conv2d, [16, 8, 3, 1, -1]]", "a padding of -1"),
+        ("[-1, 1, Conv, [64, 3, 1, -1]]", "a padding of -1"),
+        ("[-1, 1, nn.Linear, [16, 0]]", "the argument 2 is 1 or more, not 0"),
+        ("[-1, 1, Classify, [0]]", "the argument 1 is 1 or more, not 0"),
+        ("[-1, 1, SPPF, [64, 0]]", "the argument 2 is 1 or more, not 0"),
+        ("[-1, 1, Focus, [64, -1]]", "the argument 2 is 1 or more, not -1"),
+        ("[-1, 1, C3, [64, True, 0]]", "the argument 3 is 1 or more, not 0"),
+        ("[-1, 1, C3, [64, True, 1, 0.01]]", "the argument 4 leaves no channels inside: `0.01`"),
+        ("[-1, 1, Bottleneck, [64, True, 1, 3, -0.5]]", "the argument 5 leaves no channels inside: `-0.5`"),
+        ("[-1, 1000, Conv, [64, 3, 1000000]]", "the picture is divided by more than 1,048,576"),
+        ("[-1, 1000, nn.Upsample, [None, 2, nearest]]", "the picture is multiplied by more than 1,048,576"),
         ("[-1, 1, Detect, [nc]]", "`Detect` is not the last row"),
         ("[-1, 1, os.system, [ls]]", "`os.system` has no counterpart"),
     ],
@@ -225,6 +257,23 @@ def test_what_is_refused(in_tmp: Path, row: str, said: str) -> None:
     assert said in outcome.err
     assert "m.yaml:5:" in outcome.err
     assert not Path("made.yaml").exists()
+
+
+def test_sizes_have_a_bound_over_many_rows(in_tmp: Path) -> None:
+    Path("m.yaml").write_text(of_rows(*["[-1, 1, nn.Upsample, [None, 1000, nearest]]"] * 60), encoding="utf-8")
+    outcome = run_kspec("import", "m.yaml")
+    assert outcome.status == 3, outcome.text
+    assert "m.yaml:6:" in outcome.err
+    assert outcome.err.count("error[") == 1
+    assert "the picture is multiplied by more than 1,048,576" in outcome.err
+
+
+def test_strides_are_exact(tmp_path: Path) -> None:
+    """Up by 3 and down by 3: the size that attention looks at is known again."""
+    up, down = "[-1, 1, nn.Upsample, [None, 3, nearest]]", "[-1, 1, Conv, [512, 3, 3]]"
+    path = tmp_path / "model.yaml"
+    path.write_text(of_rows(up, up, up, down, down, down, "[-1, 1, C2PSA, [512]]"), encoding="utf-8")
+    assert "height: 64, width: 64" in import_model(path, shapes={"": [64, 64, 3]})
 
 
 @pytest.mark.parametrize(
