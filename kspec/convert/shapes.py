@@ -26,6 +26,11 @@ def is_variable(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("$") and not value.startswith("$$")
 
 
+def has_variable(value: Any) -> bool:
+    """Whether a value is a variable, or a list with one inside."""
+    return any(map(has_variable, value)) if isinstance(value, list) else is_variable(value)
+
+
 def operation_of(step: Step) -> str:
     """A step's operation: its first key."""
     return next(iter(step))
@@ -37,16 +42,18 @@ def words_of(step: Step) -> dict[str, Any]:
     return {word: value for word, value in step.items() if word not in (key, "layers", "merge", FIXED)}
 
 
-def shape(step: Step) -> Any:
-    """A value that is equal for steps that differ in numbers only; no other is equal to that of a fixed step."""
+def shape(step: Step, varying: tuple[str, ...]) -> Any:
+    """A value that is equal for steps that differ in numbers only, and in the arguments `varying`; no other is equal
+    to that of a fixed step."""
     if FIXED in step:
         return ("fixed", next(_once))
     key = operation_of(step)
     if key == "parallel":
-        return (key, tuple(tuple(map(shape, chain)) for chain in step[key]), shape(step["merge"]))
+        chains = tuple(tuple(shape(each, varying) for each in chain) for chain in step[key])
+        return (key, chains, shape(step["merge"], varying))
     if key == "repeat":
-        return (key, isinstance(step[key], dict), tuple(map(shape, step["layers"])))
-    kept = {name: value for name, value in step[key].items() if not is_number(value)}
+        return (key, isinstance(step[key], dict), tuple(shape(each, varying) for each in step["layers"]))
+    kept = {name: value for name, value in step[key].items() if name not in varying and not is_number(value)}
     return (key, frozen_text(kept), frozen_text(words_of(step)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
@@ -10,12 +11,12 @@ from typing import Any
 
 from kspec import catalog
 from kspec.convert.chains import FIXED, Chains, Step, operation_data
-from kspec.convert.fold import TASTES, Block, Taste, fold
+from kspec.convert.fold import TASTES, Block, Way, fold
 from kspec.convert.hoist import hoist, unmarked
 from kspec.convert.notation import frozen_text
 from kspec.convert.polish import polished, without_marks
 from kspec.convert.shapes import operation_of, operations
-from kspec.spec.canonical import outputs_data
+from kspec.spec.canonical import arguments, outputs_data
 from kspec.spec.graph import Graph, Layer, Ref, refs
 from kspec.spec.objects import Object
 from kspec.spec.stepform import BESIDE, WORDS
@@ -34,9 +35,21 @@ def spelled(graph: Graph, sections: Mapping[str, Any]) -> dict[str, Any]:
     variables = hoist([layers, *(body["layers"] for body in speller.nested.values())])
     sections = {**sections, "vars": variables} if variables else sections
     _forget_last_name(layers, graph, sections)
-    ways = [(taste, promoting) for taste in TASTES for promoting in (False, True)]
-    found = [_folded(graph, sections, speller, layers, *way) for way in ways]
+    varied: list[tuple[str, ...]] = [(), ("padding",)] if _pads_variously(graph) else [()]
+    ways = [Way(*way) for way in itertools.product(TASTES, (False, True), varied)]
+    found = [_folded(graph, sections, speller, layers, way) for way in ways]
     return min(found, key=lambda data: len(dump(data, WIDTH).splitlines()))
+
+
+def _pads_variously(graph: Graph) -> bool:
+    """Whether layers of one kind are padded both ways, which may be all that differs between copies of a block."""
+    found: dict[str, set[Any]] = {}
+    for layer in graph.layers.values():
+        if isinstance(layer.operation, Graph) and _pads_variously(layer.operation):
+            return True
+        if isinstance(layer.operation, Object):
+            found.setdefault(layer.operation.name, set()).add(frozen_text(arguments(layer.operation).get("padding")))
+    return any(len(paddings) > 1 for paddings in found.values())
 
 
 def _forget_last_name(layers: list[Step], graph: Graph, sections: Mapping[str, Any]) -> None:
@@ -53,13 +66,13 @@ def _forget_last_name(layers: list[Step], graph: Graph, sections: Mapping[str, A
 
 
 def _folded(
-    graph: Graph, sections: Mapping[str, Any], speller: _Speller, layers: list[Step], taste: Taste, promoting: bool
+    graph: Graph, sections: Mapping[str, Any], speller: _Speller, layers: list[Step], way: Way
 ) -> dict[str, Any]:
-    """The spec with its steps folded to one taste."""
+    """The spec with its steps folded one way."""
     layers, nested = copy.deepcopy((layers, speller.nested))
     chains = [layers, *(body["layers"] for body in nested.values())]
-    blocks = fold(chains, {*nested, *BESIDE, *WORDS}, taste, promoting)
-    firsts = {name: block.variables for name, block in blocks.items()} | dict.fromkeys(nested, ())
+    blocks = fold(chains, {*nested, *BESIDE, *WORDS}, way)
+    firsts = {name: tuple(block.variables) for name, block in blocks.items()} | dict.fromkeys(nested, ())
     for chain in (*chains, *(block.steps for block in blocks.values())):
         without_marks(chain)
     bodies = {name: _body(blocks[name], firsts) for name in _inner_first(blocks)}
@@ -83,7 +96,7 @@ def _inner_first(blocks: dict[str, Block]) -> list[str]:
 
 
 def _body(block: Block, firsts: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    variables = {"vars": dict.fromkeys(block.variables)} if block.variables else {}
+    variables = {"vars": dict(block.variables)} if block.variables else {}
     return {**variables, "layers": polished(block.steps, firsts, inside=True)}
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kspec.convert.chains import FIXED, Step
-from kspec.convert.shapes import is_number, is_variable, operation_of, with_defaults
+from kspec.convert.shapes import has_variable, is_number, operation_of, with_defaults
 from kspec.spec.expressions import OTHERS
 
 _MANY = 8
-_KNOWN = ("filters", "units", "depth", "rate", "kernel_size", "strides", "num_heads", "key_dim")
+SIZES = ("filters", "units", "depth", "rate", "kernel_size", "num_heads", "key_dim")
+"""Arguments by which people know a layer."""
+_KNOWN = (*SIZES, "strides")
 """Names that tell what a size is of; a target shape that is the same number is called so too."""
 
 
@@ -24,17 +26,18 @@ class Unified(NamedTuple):
         return tuple(self.values[0])
 
 
-def unify(copies: list[list[Step]], *, well_named: bool = True) -> Unified | None:
-    """The least general steps of which all copies are uses; None where they differ in what no variable can be.
+def unify(copies: list[list[Step]], varying: tuple[str, ...], *, well_named: bool = True) -> Unified | None:
+    """The least general steps of which all copies are uses; None where they differ in what no variable can be: in
+    what is no number, and none of the arguments `varying`.
 
     Without `well_named` variables have the name of the first argument that they are, which takes half the time.
     """
-    made = _Unifier(())
+    made = _Unifier((), varying)
     steps = made.chain(copies)
     if steps is None or made.failed or len(made.vectors) > _MANY:
         return None
     if well_named:
-        made = _Unifier(tuple(made.best_names()))
+        made = _Unifier(tuple(made.best_names()), varying)
         steps = made.chain(copies) or []
     values = [{name: vector[place] for name, vector in made.vectors.items()} for place in range(len(copies))]
     return Unified(steps, values)
@@ -43,9 +46,9 @@ def unify(copies: list[list[Step]], *, well_named: bool = True) -> Unified | Non
 class _Unifier:
     """Variables by the values that they have in each copy: what goes together is one variable."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
-        """Names for the variables in their order, where they are known."""
+    def __init__(self, names: tuple[str, ...], varying: tuple[str, ...]) -> None:
+        self.names, self.varying = names, varying
+        """Names for the variables in their order, where they are known; arguments that need not be numbers."""
         self.vectors: dict[str, list[Any]] = {}
         self.meant: dict[str, list[str]] = {}
         """The arguments that each variable is."""
@@ -97,13 +100,13 @@ class _Unifier:
     def value(self, name: str, vector: list[Any]) -> Any:
         """What stands in the place of values: the value where all are the same, else a variable, or a multiple."""
         same = all(type(item) is type(vector[0]) and item == vector[0] for item in vector)
-        if same and not _has_variable(vector[0]):  # a variable belongs to the block around, and has to be handed in
+        if same and not has_variable(vector[0]):  # a variable belongs to the block around, and has to be handed in
             return vector[0]
         if all(isinstance(item, list) and len(item) == len(vector[0]) for item in vector):
             items = self._items(name, vector)
             if items is not None:
                 return items
-        self.failed = self.failed or not all(map(is_number, vector))
+        self.failed = self.failed or not (name in self.varying or all(map(is_number, vector)))
         for known, other in self.vectors.items():
             if other == vector and [type(a) for a in other] == [type(b) for b in vector]:
                 self.meant[known].append(name)
@@ -134,10 +137,6 @@ class _Unifier:
             count += 1
             found = f"{base}_{count}"
         return found
-
-
-def _has_variable(value: Any) -> bool:
-    return any(map(_has_variable, value)) if isinstance(value, list) else is_variable(value)
 
 
 def _factor(one: list[Any], other: list[Any]) -> tuple[str, int] | None:

@@ -58,6 +58,27 @@ def test_equal_models_inside_are_one_block_and_steps_of_blocks_keep_no_counted_n
     assert "name:" not in text
 
 
+def test_variables_of_a_block_have_the_defaults_that_its_uses_mostly_give() -> None:
+    uses = "".join(f"  - unit: {n}\n  - unit: {{filters: {n}, strides: 2, padding: valid}}\n" for n in (3, 4, 5))
+    text = assert_returns(
+        api.loads(
+            f"""
+kspec: 1
+inputs: {{x: [64, 64, 3]}}
+blocks:
+  unit:
+    vars: {{filters: null, strides: 1, padding: same}}
+    layers: [{{Conv2D: {{filters: $filters, kernel_size: 3, strides: $strides, padding: $padding}}}}, ReLU, Dropout: 0.1]
+layers:
+{uses}  - unit: 6
+"""
+        )
+    )
+    assert "vars: {filters: null, strides: 1, padding: same}" in text
+    assert "{filters: $filters, strides: 2, padding: valid}" in text
+    assert "  - conv_relu_dropout: 6\n" in text
+
+
 def spec_of(made: tuple[Program, dict[str, Any]]) -> api.Loaded:
     program, variables = made
     return api.loads(yaml.safe_dump(to_spec(program, variables), sort_keys=False, default_flow_style=None))
