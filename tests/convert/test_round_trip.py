@@ -68,7 +68,10 @@ inputs: {{x: [64, 64, 3]}}
 blocks:
   unit:
     vars: {{filters: null, strides: 1, padding: same}}
-    layers: [{{Conv2D: {{filters: $filters, kernel_size: 3, strides: $strides, padding: $padding}}}}, ReLU, Dropout: 0.1]
+    layers:
+      - Conv2D: {{filters: $filters, kernel_size: 3, strides: $strides, padding: $padding}}
+      - ReLU
+      - Dropout: 0.1
 layers:
 {uses}  - unit: 6
 """
