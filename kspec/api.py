@@ -166,6 +166,7 @@ def evaluate(
     allow_nan: bool = False,
     loop: LoopName = "auto",
     keep: bool = True,
+    max_memory: int | None = None,
 ) -> dict[str, float]:
     """Loss and metrics, by Keras's own keys, of a trained model on `data`, else on the spec's own test data.
 
@@ -179,7 +180,7 @@ def evaluate(
     from kspec.training.data.check import checked
 
     prepare_compiling(keep)
-    opened = open_model(target, sets=sets, trust=trust, weights=weights)
+    opened = open_model(target, sets=sets, trust=trust, weights=weights, max_memory=max_memory)
     matched = _matched(opened, data, targets=True, tell=tell)
     if opened.model.optimizer is None and not getattr(opened.model, "compiled", False):
         help = "evaluate a run folder, or a spec with `compile`"
@@ -199,6 +200,7 @@ def predict(
     tell: Callable[[str], None] | None = None,
     loop: LoopName = "auto",
     keep: bool = True,
+    max_memory: int | None = None,
 ) -> Mapping[str, np.ndarray]:
     """A trained model's outputs by name, a row for each example of `data`, else of the data that `evaluate` takes.
 
@@ -210,7 +212,7 @@ def predict(
     from kspec.training.data.check import checked
 
     prepare_compiling(keep)
-    opened = open_model(target, sets=sets, trust=trust, weights=weights)
+    opened = open_model(target, sets=sets, trust=trust, weights=weights, max_memory=max_memory)
     matched = _matched(opened, data, targets=False, tell=tell)
     # NaN among the features shows in the row's prediction; a token beyond an embedding, say, need not.
     matched = checked(matched, opened.model, interface_of(opened.model), allow_nan=True)

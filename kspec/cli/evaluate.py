@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
 @click.option("--allow-nan", is_flag=True, help="Evaluate on data with NaN or infinity in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.memory
 @options.loop_options
 @options.spec_options
 def command(
@@ -37,6 +38,7 @@ def command(
     batch_size: int | None,
     allow_nan: bool,
     as_json: bool,
+    max_memory: str | None,
     loop: LoopName,
     no_cache: bool,
     sets: tuple[str, ...],
@@ -49,7 +51,8 @@ def command(
     def tell(text: str) -> None:
         click.echo(text, err=as_json)
 
-    how: Any = {"loop": loop, "keep": not no_cache, "allow_nan": allow_nan}
+    limit = options.size(max_memory)
+    how: Any = {"loop": loop, "keep": not no_cache, "allow_nan": allow_nan, "max_memory": limit}
     found = api.evaluate(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell, **how)
     if as_json:
         click.echo(json.dumps(found))

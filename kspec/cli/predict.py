@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time (default: 32).")
 @options.quiet
+@options.memory
 @options.loop_options
 @options.spec_options
 def command(
@@ -42,6 +43,7 @@ def command(
     weights: Path | None,
     batch_size: int | None,
     quiet: bool,
+    max_memory: str | None,
     loop: LoopName,
     no_cache: bool,
     sets: tuple[str, ...],
@@ -55,7 +57,7 @@ def command(
     writer_for(output)
     check_target(output)
     tell = None if quiet else click.echo
-    how: Any = {"loop": loop, "keep": not no_cache}
+    how: Any = {"loop": loop, "keep": not no_cache, "max_memory": options.size(max_memory)}
     found = api.predict(target, data, sets=sets, trust=trust, weights=weights, batch_size=batch_size, tell=tell, **how)
     write_predictions(output, found)
     if not quiet:
