@@ -36,8 +36,9 @@ MAX_VALUES = {b",": 1_000_000, b"{": 200_000, b"[": 200_000}
 MAX_MEMBERS = 10_000
 _RANKED = 2**24
 """Numbers that a matrix of LoRA may have, whatever is in the file."""
-_UNFILLED = 4
-"""How many times its arrays' bytes a model may need beside them: an optimizer that was not saved has three at most."""
+_UNFILLED = 8
+"""How many times its arrays' bytes a model may need beside them: an optimizer that was not saved has five at most, of
+Adam's three, averages and sums of gradients."""
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _STRUCTURE = frozenset(
@@ -58,10 +59,16 @@ def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:
 
     Raises FileError where the file is no such archive, is damaged, or holds a class that is not in the catalogue.
     """
+    return _read(path, trust)[0]
+
+
+def _read(path: Path, trust: Iterable[str]) -> tuple[dict[str, Any], list[Array]]:
+    """The same and the arrays beside it."""
     config = raw_config(path)
     check_classes(config, path, trust)
-    check_ranks(config, arrays(path, most_arrays(config)), path)
-    return config
+    held = arrays(path, most_arrays(config))
+    check_ranks(config, held, path)
+    return config, held
 
 
 def check_ranks(config: dict[str, Any], held: Iterable[Array], path: Path) -> None:
@@ -255,11 +262,10 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
 
     Raises FileError.
     """
-    config = read_config(path, trust)
+    config, held = _read(path, trust)
     keras = load_keras()
     own, alphas = _own_objects(config, frozenset(trust), modules, path), _alphas(config)
-    held = sum(array.bytes for array in arrays(path, most_arrays(config)))
-    room = Room(max(FREE, _UNFILLED * held))
+    room = Room(max(FREE, _UNFILLED * sum(array.bytes for array in held)))
     try:
         with _whole_or_refused(path), within(room), values_put_off():  # the file's own come next
             made = keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)

@@ -14,6 +14,7 @@ import pytest
 from keras import KerasTensor, layers, ops
 
 from kspec import api
+from kspec.model import archive
 from kspec.model.archive import load_model
 from kspec.model.quiet import without_keras_warnings
 from kspec.model.weights import load_into
@@ -170,6 +171,17 @@ def test_what_keras_saves_is_admitted_and_the_same(name: str, tmp_path: Path) ->
     weights = saved(model, tmp_path / "good.weights.h5", "save_weights")
     assert api.audit(weights)["admitted"]
     assert len(arrays(weights)) == len(arrays(path))
+
+
+def test_the_largest_optimizer_need_not_be_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five variables for each of the model's, none of them saved; a first value beside them cannot wait."""
+    model = sequential(layers.Dense(40, kernel_initializer="random_normal"), shape=(40,))
+    model.compile(keras.optimizers.Adam(amsgrad=True, use_ema=True, gradient_accumulation_steps=2), "mse")
+    path = saved(model, tmp_path / "good.keras")
+    monkeypatch.setattr(archive, "FREE", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras tells that they are not there
+        assert len(load_model(path).optimizer.variables) > 10
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
