@@ -177,6 +177,11 @@ def pickled(path: Path) -> None:
     np.savez(path, kernel=np.array([{"a": 1}], dtype=object))
 
 
+def nonsense(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("kernel.npy", b"\x93NUMPY\x01\x00\x2a\x00{'descr': (), 'fortran_order':0, 'shape':()}")
+
+
 def no_array(path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("kernel", b"\0" * 120_000_000)
@@ -186,6 +191,7 @@ NUMPY: dict[str, tuple[Callable[[Path], None], str]] = {
     "120 MB of zeros for a layer": (lambda path: headed(path, (30, 10**6), 120_000_000), "no variable is as large"),
     "an array of 4 TB for a layer": (lambda path: headed(path, (10**6, 10**6), 0), "no variable is as large"),
     "a number of 2 GB for a layer": (lambda path: headed(path, (1,), 0, "|V2000000000"), "and no numbers"),
+    "a header that is nonsense for a layer": (nonsense, "`kernel` cannot be read: its header makes no sense"),
     "a pickle for a layer": (pickled, "Object arrays cannot be loaded"),
     "a member that is no array for a layer": (no_array, "which is no array"),
     "a text for a layer": (lambda path: path.write_bytes(b"kernel") and None, "not a zip file"),
