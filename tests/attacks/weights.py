@@ -128,6 +128,23 @@ def plug_in(file: Any, _: Outside) -> None:
     h5py.h5d.create(file["layers/dense"].id, b"more", h5py.h5t.IEEE_F32LE, space, dcpl=plan)
 
 
+def no_text(file: Any, _: Outside) -> None:
+    space = h5py.h5s.create_simple((2,))
+    h5py.h5d.create(file["layers/dense/vars"].id, b"\xff", h5py.h5t.IEEE_F32LE, space)
+
+
+def records(file: Any, _: Outside) -> None:
+    file["layers/dense/more"] = np.zeros(3, [("a", "f4"), ("b", "i4")])
+
+
+def parts(file: Any, _: Outside) -> None:
+    file.create_dataset("layers/dense/more", (3,), np.dtype(("f4", (2,))))
+
+
+def null(file: Any, _: Outside) -> None:
+    file["layers/dense/more"] = h5py.Empty("f4")
+
+
 def whole_model(file: Any, outside: Outside) -> None:
     """A model in the format in which Keras did not mind safe mode."""
     layers = [{"class_name": "InputLayer", "config": {"batch_input_shape": [None, 8]}}, lambda_layer(outside)]
@@ -153,6 +170,10 @@ FOUND: dict[str, tuple[Change, str]] = {
     "500 names of an array": (other_names, "is an array that has another name, too"),
     "14,400 groups": (many_groups, "it holds more than 12,000 arrays and groups"),
     "a type with a name": (named_type, "is neither a group nor an array"),
+    "a name that is no text": (no_text, "has a name that is no text"),
+    "records": (records, "holds [('a', '<f4'), ('b', '<i4')], and no numbers"),
+    "arrays in an array": (parts, "holds ('<f4', (2,)), and no numbers"),
+    "an array without a space": (null, "`layers/dense/more` holds nothing"),
     "a filter that is a plug-in": (plug_in, "is packed by the filter 32015, which would load a plug-in"),
 }
 
