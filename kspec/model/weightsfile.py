@@ -11,6 +11,7 @@ import math
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +60,7 @@ def arrays(path: Path, most: int = MOST) -> list[Array]:
                 help = "load it with Keras and save it as `.keras`: `keras.saving.load_model(…).save('model.keras')`"
                 raise refused(path, "it is a whole model in Keras's old format, which can hold code", help)
             found = list(_walked(file, path, most))
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise refused(path, f"its weights cannot be read: {_first_line(error)}") from None
     size, packed = sum(array.bytes for array in found), path.stat().st_size
     if is_swollen(size, packed):
