@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -294,3 +295,16 @@ def test_rules() -> None:
     assert Rule("*/a/*", "*/b/*").applied("x/a/y") == "x/b/y"
     assert Rule("a.b", "c").applied("axb") is None
     assert Rule("a", "b").applied("a/kernel") is None
+    assert Rule("aba*aba", "*").applied("aba") is None
+
+
+@given(st.text("ab*", min_size=1, max_size=6), st.text("ab", max_size=9))
+def test_a_star_takes_as_much_as_it_can(before: str, path: str) -> None:
+    found = re.fullmatch(before.replace("*", "(.*)"), path)
+    after = "-".join("*" * before.count("*"))
+    assert Rule(before, after).applied(path) == (found and "-".join(found.groups()))
+
+
+def test_many_stars_take_no_longer() -> None:
+    assert Rule("*a" * 20 + "*b", "x").applied("a" * 5000) is None
+    assert Rule("*a" * 20, "*" + "a" * 20).applied("a" * 5000) == "a" * 5000
