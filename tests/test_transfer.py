@@ -267,6 +267,36 @@ def test_apart(one: np.ndarray, data: st.DataObject) -> None:
         assert found.unlike == (~both & ~nan & (one != other)).sum()
 
 
+TOP = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "largest", "relative"),
+    [
+        (np.array([1 + 0j]), np.array([-1 + 0j]), 2, 2),
+        (np.array([3j], "complex64"), np.array([4.0]), 5, 5 / 3),
+        (np.array([2**60]), np.array([2**60 + 1]), 1, 1 / 2**60),
+        (np.array([-TOP - 1, 0]), np.array([TOP, 0]), 2**64 - 1, 2),
+        (np.array([-TOP - 1]), np.array([2**64 - 1], "uint64"), 3 * 2**63 - 1, 3),
+        (np.array([TOP]), np.array([TOP - 1], "uint64"), 1, 1 / TOP),
+        (np.array([-128], "int8"), np.array([127], "int16"), 255, 255 / 128),
+        (np.array([True, False]), np.array([False, False]), 1, 1),
+        (np.array([1e308]), np.array([-1e308]), np.inf, np.inf),
+    ],
+)
+def test_numbers_are_subtracted_as_they_are(
+    one: np.ndarray, other: np.ndarray, largest: float, relative: float
+) -> None:
+    found = apart(one, other)
+    assert (found.equal, found.largest, found.unlike) == (False, float(largest), 0)
+    assert found.relative == pytest.approx(relative)
+
+
+def test_parts_of_complex_numbers_may_be_infinite() -> None:
+    one = np.array([complex(np.inf, 1), complex(np.nan, 1), 1], "complex64")
+    assert apart(one, np.array([complex(np.inf, 2), complex(1, np.nan), 3], "complex64"))[1:] == (2.0, 2.0, 1)
+
+
 NAMES = st.text("ab/", min_size=1, max_size=4)
 SHAPES = st.dictionaries(NAMES, st.sampled_from([(2,), (3,), (2, 3)]), max_size=8)
 WEIGHTS = SHAPES.map(lambda shapes: [Weight(name, shape, "float32") for name, shape in shapes.items()])
