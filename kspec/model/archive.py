@@ -25,7 +25,7 @@ from kspec import catalog
 from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.initial import Room, values_put_off, within
-from kspec.model.private import layers_in
+from kspec.model.private import layers_by_path
 from kspec.model.weightsfile import FREE, MOST, Array, arrays, is_swollen
 from kspec.spec.graph import Saved
 from kspec.spec.project import OF_KERAS
@@ -348,18 +348,30 @@ def _model(made: Any, path: Path) -> Any:
     return made
 
 
-def _alphas(config: dict[str, Any]) -> dict[str, Any]:
-    """The `lora_alpha` of each layer that has one, by its name: making the model empties its configuration."""
-    inner = (item.get("config") for item in serialized(config))
-    found = [each for each in inner if isinstance(each, dict) and isinstance(each.get("lora_alpha"), (int, float))]
-    return {str(each.get("name")): each["lora_alpha"] for each in found}
+def _alphas(config: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+    """The `lora_alpha` of each layer that has one, by the names of the model's layers around it and its own: making the
+    model empties its configuration."""
+    found: dict[tuple[str, ...], Any] = {}
+    stack: list[tuple[tuple[str, ...], Any]] = [((), config.get("config"))]
+    while stack:
+        path, item = stack.pop()
+        if isinstance(item, dict):
+            inner = item.get("config")
+            if "class_name" in item and isinstance(inner, dict):
+                path = (*path, str(inner.get("name")))
+                if isinstance(inner.get("lora_alpha"), (int, float)):
+                    found[path] = inner["lora_alpha"]
+            stack.extend((path, each) for each in item.values())
+        elif isinstance(item, list):
+            stack.extend((path, each) for each in item)
+    return found
 
 
-def _with_alphas(model: Any, alphas: dict[str, Any]) -> Any:
+def _with_alphas(model: Any, alphas: dict[tuple[str, ...], Any]) -> Any:
     """The model with the `lora_alpha` that its configuration had: Keras reads it, and then forgets it."""
-    for layer in layers_in(model) if alphas else ():
-        if getattr(layer, "lora_enabled", False) and layer.name in alphas:
-            layer.lora_alpha = alphas[layer.name]
+    for path, layer in layers_by_path(model) if alphas else ():
+        if getattr(layer, "lora_enabled", False) and path in alphas:
+            layer.lora_alpha = alphas[path]
     return model
 
 
