@@ -18,23 +18,25 @@ def numbers_of(array: Any) -> Numbers:
 
     low, high, mean, spread, count = math.inf, -math.inf, 0.0, 0.0, 0
     zeros = nan = inf = 0
-    for (held,) in _pieces(array):
-        piece = np.abs(held) if held.dtype.kind == "c" else held.astype(np.float64)
-        zeros += int(np.count_nonzero(piece == 0))
-        nan += int(np.count_nonzero(np.isnan(piece)))
-        inf += int(np.count_nonzero(np.isinf(piece)))
-        finite = piece[np.isfinite(piece)]
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-            # Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979
-            own, total = float(finite.mean()), count + finite.size
-            between = own - mean
-            spread += float(((finite - own) ** 2).sum()) + between**2 * count * finite.size / total
-            mean, count = mean + between * finite.size / total, total
+    with np.errstate(invalid="ignore", over="ignore"):
+        for (held,) in _pieces(array):
+            piece = np.abs(_wide(held)) if held.dtype.kind == "c" else _wide(held)
+            zeros += int(np.count_nonzero(piece == 0))
+            nan += int(np.count_nonzero(np.isnan(piece)))
+            inf += int(np.count_nonzero(np.isinf(piece)))
+            finite = piece[np.isfinite(piece)]
+            if finite.size:
+                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+                # Chan, Golub and LeVeque,
+                # "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979
+                own, total = float(finite.mean()), count + finite.size
+                between = own - mean
+                spread += float(((finite - own) ** 2).sum()) + between * between * count * finite.size / total
+                mean, count = mean + between * finite.size / total, total
     part = zeros / array.size if array.size else 0.0
     if not count:
         return Numbers(None, None, None, None, part, nan, inf)
-    return Numbers(low, high, mean, math.sqrt(spread / count), part, nan, inf)
+    return Numbers(low, high, _held(mean), _held(math.sqrt(spread / count)), part, nan, inf)
 
 
 def apart(one: Any, other: Any) -> Apart:
@@ -59,7 +61,13 @@ def apart(one: Any, other: Any) -> Apart:
             size = max(size, float(np.abs(known).max()) if known.size else 0.0)
     if not seen:
         return Apart(False, None, None, unlike)
-    return Apart(False, largest, largest / size if size else (0.0 if largest == 0 else None), unlike)
+    relative = largest / size if size else (0.0 if largest == 0 else math.inf)
+    return Apart(False, _held(largest), _held(relative), unlike)
+
+
+def _held(number: float) -> float | None:
+    """A number that float64 can hold."""
+    return number if math.isfinite(number) else None
 
 
 def _wide(piece: Any) -> Any:
