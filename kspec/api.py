@@ -107,10 +107,8 @@ def open_model(
     if path.suffix == ".keras":
         from kspec.model.archive import load_model
         from kspec.model.objects import search_also
-        from kspec.training.data.source import missing
 
-        if not path.is_file():
-            raise FileError(missing(str(path)))
+        _check_there(path)
         if trust:
             search_also((Path.cwd(), path.resolve().parent))
         return Opened(load_model(path, trust=tuple(trust)), None, None)
@@ -118,6 +116,7 @@ def open_model(
 
     loaded = load(path, sets=sets, trust=trust)
     if weights is not None:
+        _check_there(Path(weights))
         loaded = loaded.updated(weights=str(Path(weights).resolve()))
     if loaded.compiled.spec.weights is None and not fresh:
         help = "give `--weights FILE`, or a run folder or a .keras file in place of the spec"
@@ -126,6 +125,13 @@ def open_model(
     if not fresh or loaded.compiled.spec.weights is not None:
         check_adapted(model)
     return Opened(model, loaded, None)
+
+
+def _check_there(path: Path) -> None:
+    from kspec.training.data.source import missing
+
+    if not path.is_file():
+        raise FileError(missing(str(path)))
 
 
 def run_spec(folder: Path, *, sets: Sequence[str] = (), trust: Sequence[str] = ()) -> Loaded:

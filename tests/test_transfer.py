@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from kspec.comparison.sketch import Weight
 from kspec.diagnostics import FileError, SpecError, UsageError
 from kspec.model.numbers import apart, numbers_of
 from kspec.model.quiet import without_keras_warnings
+from kspec.model.transferred import Apart
 from tests.conftest import SPECS
 
 SMALL = """\
@@ -266,6 +268,45 @@ def test_apart(one: np.ndarray, data: st.DataObject) -> None:
         assert found.unlike == (~both & ~nan & (one != other)).sum()
 
 
+TOP = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "largest", "relative"),
+    [
+        (np.array([1 + 0j]), np.array([-1 + 0j]), 2, 2),
+        (np.array([3j], "complex64"), np.array([4.0]), 5, 5 / 3),
+        (np.array([2**60]), np.array([2**60 + 1]), 1, 1 / 2**60),
+        (np.array([-TOP - 1, 0]), np.array([TOP, 0]), 2**64 - 1, 2),
+        (np.array([-TOP - 1]), np.array([2**64 - 1], "uint64"), 3 * 2**63 - 1, 3),
+        (np.array([TOP]), np.array([TOP - 1], "uint64"), 1, 1 / TOP),
+        (np.array([-128], "int8"), np.array([127], "int16"), 255, 255 / 128),
+        (np.array([True, False]), np.array([False, False]), 1, 1),
+    ],
+)
+def test_numbers_are_subtracted_as_they_are(
+    one: np.ndarray, other: np.ndarray, largest: float, relative: float
+) -> None:
+    found = apart(one, other)
+    assert (found.equal, found.largest, found.unlike) == (False, float(largest), 0)
+    assert found.relative == pytest.approx(relative)
+
+
+def test_what_float64_cannot_hold_is_not_told() -> None:
+    """Nor is it an infinity, which JSON has not."""
+    array = np.full(2**20 + 2, 1e308)
+    assert numbers_of(array)[:4] == (1e308, 1e308, None, None)
+    assert numbers_of(np.array([1e200, -1e200]))[:4] == (-1e200, 1e200, 0.0, None)
+    assert numbers_of(np.array([complex(3e38, 3e38)], "complex64")).max == pytest.approx(2**0.5 * 3e38)
+    assert apart(array, -array) == Apart(False, None, None, 0)
+    assert apart(np.array([1e-308]), np.array([1e308])) == Apart(False, 1e308, None, 0)
+
+
+def test_parts_of_complex_numbers_may_be_infinite() -> None:
+    one = np.array([complex(np.inf, 1), complex(np.nan, 1), 1], "complex64")
+    assert apart(one, np.array([complex(np.inf, 2), complex(1, np.nan), 3], "complex64"))[1:] == (2.0, 2.0, 1)
+
+
 NAMES = st.text("ab/", min_size=1, max_size=4)
 SHAPES = st.dictionaries(NAMES, st.sampled_from([(2,), (3,), (2, 3)]), max_size=8)
 WEIGHTS = SHAPES.map(lambda shapes: [Weight(name, shape, "float32") for name, shape in shapes.items()])
@@ -294,3 +335,16 @@ def test_rules() -> None:
     assert Rule("*/a/*", "*/b/*").applied("x/a/y") == "x/b/y"
     assert Rule("a.b", "c").applied("axb") is None
     assert Rule("a", "b").applied("a/kernel") is None
+    assert Rule("aba*aba", "*").applied("aba") is None
+
+
+@given(st.text("ab*", min_size=1, max_size=6), st.text("ab", max_size=9))
+def test_a_star_takes_as_much_as_it_can(before: str, path: str) -> None:
+    found = re.fullmatch(before.replace("*", "(.*)"), path)
+    after = "-".join("*" * before.count("*"))
+    assert Rule(before, after).applied(path) == (found and "-".join(found.groups()))
+
+
+def test_many_stars_take_no_longer() -> None:
+    assert Rule("*a" * 20 + "*b", "x").applied("a" * 5000) is None
+    assert Rule("*a" * 20, "*" + "a" * 20).applied("a" * 5000) == "a" * 5000

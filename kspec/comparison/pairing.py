@@ -53,12 +53,30 @@ class Rule(NamedTuple):
 
     def applied(self, path: str) -> str | None:
         """Where a path goes; None where the rule is not for it."""
-        pattern = "(.*)".join(map(re.escape, self.before.split("*")))
-        found = re.fullmatch(pattern, path)
+        found = self._stars(path)
         if found is None:
             return None
-        texts = iter(found.groups())
+        texts = iter(found)
         return "".join(next(texts) if part == "*" else part for part in re.split(r"(\*)", self.after))
+
+    def _stars(self, path: str) -> list[str] | None:
+        """The text of each star: the first takes as much as it can, then the second. A regular expression would try
+        all ways to part the path, whose number is exponential in that of the stars."""
+        first, *middle = self.before.split("*")
+        if not middle:
+            return [] if path == first else None
+        last = middle.pop()
+        start, end = len(first), len(path) - len(last)
+        if start > end or not (path.startswith(first) and path.endswith(last)):
+            return None
+        texts: list[str] = []
+        for part in reversed(middle):  # each as far right as what is behind it leaves room
+            place = path.rfind(part, start, end)
+            if place < 0:
+                return None
+            texts.append(path[place + len(part) : end])
+            end = place
+        return [path[start:end], *reversed(texts)]
 
 
 def pairing(before: Sequence[Weight], after: Sequence[Weight], partners: Mapping[str, str]) -> Pairing:

@@ -25,7 +25,7 @@ from kspec import catalog
 from kspec.diagnostics import FileError, Problem, Route, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.initial import Room, values_put_off, within
-from kspec.model.private import layers_in
+from kspec.model.private import layers_by_path
 from kspec.model.weightsfile import FREE, MOST, Array, arrays, is_swollen
 from kspec.spec.graph import Saved
 from kspec.spec.project import OF_KERAS
@@ -36,8 +36,9 @@ MAX_VALUES = {b",": 1_000_000, b"{": 200_000, b"[": 200_000}
 MAX_MEMBERS = 10_000
 _RANKED = 2**24
 """Numbers that a matrix of LoRA may have, whatever is in the file."""
-_UNFILLED = 4
-"""How many times its arrays' bytes a model may need beside them: an optimizer that was not saved has three at most."""
+_UNFILLED = 8
+"""How many times its arrays' bytes a model may need beside them: an optimizer that was not saved has five at most, of
+Adam's three, averages and sums of gradients."""
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _STRUCTURE = frozenset(
@@ -58,10 +59,16 @@ def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:
 
     Raises FileError where the file is no such archive, is damaged, or holds a class that is not in the catalogue.
     """
+    return _read(path, trust)[0]
+
+
+def _read(path: Path, trust: Iterable[str]) -> tuple[dict[str, Any], list[Array]]:
+    """The same and the arrays beside it."""
     config = raw_config(path)
     check_classes(config, path, trust)
-    check_ranks(config, arrays(path, most_arrays(config)), path)
-    return config
+    held = arrays(path, most_arrays(config))
+    check_ranks(config, held, path)
+    return config, held
 
 
 def check_ranks(config: dict[str, Any], held: Iterable[Array], path: Path) -> None:
@@ -255,11 +262,10 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
 
     Raises FileError.
     """
-    config = read_config(path, trust)
+    config, held = _read(path, trust)
     keras = load_keras()
     own, alphas = _own_objects(config, frozenset(trust), modules, path), _alphas(config)
-    held = sum(array.bytes for array in arrays(path, most_arrays(config)))
-    room = Room(max(FREE, _UNFILLED * held))
+    room = Room(max(FREE, _UNFILLED * sum(array.bytes for array in held)))
     try:
         with _whole_or_refused(path), within(room), values_put_off():  # the file's own come next
             made = keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
@@ -342,18 +348,30 @@ def _model(made: Any, path: Path) -> Any:
     return made
 
 
-def _alphas(config: dict[str, Any]) -> dict[str, Any]:
-    """The `lora_alpha` of each layer that has one, by its name: making the model empties its configuration."""
-    inner = (item.get("config") for item in serialized(config))
-    found = [each for each in inner if isinstance(each, dict) and isinstance(each.get("lora_alpha"), (int, float))]
-    return {str(each.get("name")): each["lora_alpha"] for each in found}
+def _alphas(config: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+    """The `lora_alpha` of each layer that has one, by the names of the model's layers around it and its own: making the
+    model empties its configuration."""
+    found: dict[tuple[str, ...], Any] = {}
+    stack: list[tuple[tuple[str, ...], Any]] = [((), config.get("config"))]
+    while stack:
+        path, item = stack.pop()
+        if isinstance(item, dict):
+            inner = item.get("config")
+            if "class_name" in item and isinstance(inner, dict):
+                path = (*path, str(inner.get("name")))
+                if isinstance(inner.get("lora_alpha"), (int, float)):
+                    found[path] = inner["lora_alpha"]
+            stack.extend((path, each) for each in item.values())
+        elif isinstance(item, list):
+            stack.extend((path, each) for each in item)
+    return found
 
 
-def _with_alphas(model: Any, alphas: dict[str, Any]) -> Any:
+def _with_alphas(model: Any, alphas: dict[tuple[str, ...], Any]) -> Any:
     """The model with the `lora_alpha` that its configuration had: Keras reads it, and then forgets it."""
-    for layer in layers_in(model) if alphas else ():
-        if getattr(layer, "lora_enabled", False) and layer.name in alphas:
-            layer.lora_alpha = alphas[layer.name]
+    for path, layer in layers_by_path(model) if alphas else ():
+        if getattr(layer, "lora_enabled", False) and path in alphas:
+            layer.lora_alpha = alphas[path]
     return model
 
 

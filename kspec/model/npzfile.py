@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
+from kspec.model.npyheader import START, parsed
 from kspec.model.weightsfile import MOST, Array, is_swollen, refused
 
 
@@ -43,18 +44,20 @@ def npz_read(path: Path, name: str) -> Any:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
             return format.read_array(file, allow_pickle=False)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # NumPy's and zipfile's, of bytes that anybody may have written
         raise refused(path, f"`{name[:100]}` cannot be read: {error}") from None
 
 
 def _array(file: IO[bytes], member: zipfile.ZipInfo, path: Path) -> Array:
-    """By its header; NumPy writes the version before it, and no other than these reach a file of numbers."""
-    from numpy.lib import format
-
-    version = format.read_magic(file)
-    header = format.read_array_header_1_0 if version == (1, 0) else format.read_array_header_2_0
-    shape, _, dtype = header(file)
-    name, size = member.filename.removesuffix(".npy"), math.prod(shape) * dtype.itemsize
+    """By its header."""
+    name = member.filename.removesuffix(".npy")
+    try:
+        shape, _, dtype, _ = parsed(file.read(START))
+    except ValueError as error:
+        raise refused(path, f"`{name[:100]}` in it cannot be read: {error}") from None
+    size = math.prod(shape) * dtype.itemsize
     if dtype.hasobject or dtype.kind not in "fiubc":
         raise refused(path, f"`{name[:100]}` holds {dtype}, and no numbers")
     if size > member.file_size:

@@ -31,7 +31,7 @@ ENDINGS = (".keras", ".weights.h5", ".h5", ".safetensors", ".npz")
 _LARGE = 20_000
 """How many calls a saved model may have: it is not known before it is read."""
 _NAME = 1000
-"""Bytes that the name of a layer may take in a file."""
+"""Bytes that a text beside a layer or an array may take in a file."""
 
 
 class Stored(NamedTuple):
@@ -119,7 +119,7 @@ def _numbered(path: Path, label: str, trust: Sequence[str], modules: Sequence[st
         def read(entry: Entry) -> Any:
             try:
                 return _numbers(file[entry.place])
-            except (OSError, RuntimeError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
                 raise refused(path, f"`{entry.place}` cannot be read: {error}") from None
 
         labels = _labels([array.path for array in found], names)
@@ -163,20 +163,20 @@ def _names(file: Any, found: Sequence[Array]) -> dict[str, str]:
         for length in range(1, len(parts)):
             group = "/".join(parts[:length])
             if group not in groups:
-                groups[group] = _name(file.get(f"{group}/vars"))
+                groups[group] = _said(file.get(f"{group}/vars"), "name")
     return {group: name for group, name in groups.items() if name}
 
 
-def _name(group: Any) -> str:
+def _said(item: Any, name: str) -> str:
     """A stranger's attribute: taken where it is a short text."""
     try:
-        kind = group.attrs.get_id("name")
+        kind = item.attrs.get_id(name)
         if kind.shape != () or kind.get_storage_size() > _NAME:
             return ""
-        name = group.attrs["name"]
+        text = item.attrs[name]
     except (AttributeError, KeyError, OSError, RuntimeError, ValueError, TypeError):
         return ""
-    return shortened(name) if isinstance(name, str) else ""
+    return shortened(text) if isinstance(text, str) else ""
 
 
 def _labels(places: Sequence[str], names: Mapping[str, str]) -> list[str]:
@@ -208,8 +208,8 @@ def _label(place: str, names: Mapping[str, str]) -> str:
 
 def _dtype(item: Any) -> str:
     """Keras says beside an array of bfloat16 what it is; HDF5 knows of its bytes alone."""
-    said = item.attrs.get("dtype") if item.dtype.kind == "V" else None
-    return "bfloat16" if isinstance(said, str) and said == "bfloat16" and item.dtype.itemsize == 2 else str(item.dtype)
+    is_bfloat = item.dtype.kind == "V" and item.dtype.itemsize == 2 and _said(item, "dtype") == "bfloat16"
+    return "bfloat16" if is_bfloat else str(item.dtype)
 
 
 def _numbers(item: Any) -> Any:
@@ -221,9 +221,10 @@ def _numbers(item: Any) -> Any:
 
 
 def _in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """By their places, numbers as numbers: `dense_10` stands behind `dense_2`."""
+    """By their places, numbers as numbers, however many digits they have: `dense_10` stands behind `dense_2`."""
 
     def key(entry: Entry) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", entry.place)]
+        parts = enumerate(re.split(r"0*(\d+)", entry.place))
+        return [(len(part) if place % 2 else -1, part) for place, part in parts]
 
     return tuple(sorted(entries, key=key))

@@ -22,7 +22,8 @@ class Entry(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """An array's finite numbers in short; None where it has none. `zeros` is the part of all, from 0 to 1."""
+    """An array's finite numbers in short; None where it has none, or what is told is too large for float64. `zeros` is
+    the part of all, from 0 to 1."""
 
     min: float | None
     max: float | None
@@ -37,8 +38,8 @@ class Apart(NamedTuple):
     """How far two arrays of one shape are apart.
 
     `largest` is the largest absolute difference of their numbers, `relative` that over the largest absolute number of
-    the first; None where there is none, or the first is all zeros. NaN differs from every number, and not from NaN;
-    infinity likewise.
+    the first; None where there is none, the first is all zeros, or it is too large for float64. NaN differs from every
+    number, and not from NaN; infinity likewise.
     """
 
     equal: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tokenize
 import warnings
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ from typing import IO, Any
 from kspec.diagnostics import KspecError, Problem, Route, SpecError, UsageError, listing
 from kspec.model.archive import read_config, reason
 from kspec.model.backend import load_keras
+from kspec.model.npyheader import START, parsed
 from kspec.model.private import layers_in
 from kspec.model.tensorfile import Held, declared, read
 from kspec.model.tensorfile import arrays as tensor_arrays
@@ -48,7 +48,7 @@ def arrays_of(path: Path) -> list[Array]:
 
 _DAMAGED = (
     *(ValueError, KeyError, OSError, TypeError, EOFError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+    *(zipfile.BadZipFile, zlib.error),
 )
 """What NumPy, h5py and Keras raise for files that are damaged, lie about their size, or are for another model."""
 
@@ -134,11 +134,10 @@ def _arrays(path: Path, target: Any) -> dict[str, Any]:
 
 def _look(file: IO[bytes], name: str, largest: int) -> None:
     """Raise ValueError for an array that has more numbers than `largest`, by its header."""
-    from numpy.lib import format
-
-    version = format.read_magic(file)
-    header = format.read_array_header_1_0 if version == (1, 0) else format.read_array_header_2_0
-    shape, _, dtype = header(file)
+    try:
+        shape, _, dtype, _ = parsed(file.read(START))
+    except ValueError as error:
+        raise ValueError(f"`{name[:100]}` cannot be read: {error}" if name else str(error)) from None
     if dtype.itemsize > 16:
         raise ValueError(f"`{name[:100]}` holds {dtype}, and no numbers")
     if math.prod(shape) > largest:

@@ -11,6 +11,7 @@ import math
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +60,7 @@ def arrays(path: Path, most: int = MOST) -> list[Array]:
                 help = "load it with Keras and save it as `.keras`: `keras.saving.load_model(…).save('model.keras')`"
                 raise refused(path, "it is a whole model in Keras's old format, which can hold code", help)
             found = list(_walked(file, path, most))
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise refused(path, f"its weights cannot be read: {_first_line(error)}") from None
     size, packed = sum(array.bytes for array in found), path.stat().st_size
     if is_swollen(size, packed):
@@ -92,8 +93,9 @@ def _walked(file: Any, path: Path, most: int) -> Iterator[Array]:
     while stack:
         name, group, depth = stack.pop()
         for child in group:
-            text = child.decode("utf-8", "replace")
-            route = f"{name}/{text}" if name else text
+            route = f"{name}/{_text(child)}" if name else _text(child)
+            if not _is_text(child):
+                raise refused(path, f"`{route}` has a name that is no text")
             kind = group.links.get_info(child).type
             if kind != h5l.TYPE_HARD:
                 where = f" to `{_text(group.links.get_val(child)[0])}`" if kind == h5l.TYPE_EXTERNAL else ""
@@ -114,15 +116,17 @@ def _walked(file: Any, path: Path, most: int) -> Iterator[Array]:
 
 
 def _array(item: Any, route: str, path: Path) -> Array:
-    """An array is numbers that the file itself holds."""
+    """An array is numbers that the file itself holds. Bytes may be numbers of which HDF5 knows nothing."""
     from h5py import h5d
 
     plan = item.get_create_plist()
     if plan.get_external_count() or plan.get_layout() == h5d.VIRTUAL:
         other = plan.get_external(0)[0] if plan.get_external_count() else plan.get_virtual_filename(0)
         raise refused(path, f"`{route}` takes its numbers from another file, `{_text(other)}`")
-    shape, dtype = item.shape or (), item.dtype
-    if dtype.hasobject or dtype.kind not in "fiubcV":
+    shape, dtype = item.shape, item.dtype
+    if shape is None:
+        raise refused(path, f"`{route}` holds nothing")
+    if dtype.hasobject or dtype.kind not in "fiubcV" or dtype.fields or dtype.subdtype:
         raise refused(path, f"`{route}` holds {dtype}, and no numbers")
     unknown = [code for code, *_ in map(plan.get_filter, range(plan.get_nfilters())) if code not in _FILTERS]
     if unknown:
@@ -131,6 +135,13 @@ def _array(item: Any, route: str, path: Path) -> Array:
     if size > _PLAIN and (is_swollen(size, held) if plan.get_nfilters() else size > held):
         raise refused(path, f"`{route}` declares {size:,} bytes and holds {held:,}")
     return Array(route, shape, str(dtype), size)
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        return bool(name.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _text(name: Any) -> str:

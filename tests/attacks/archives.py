@@ -78,6 +78,15 @@ def encrypted(outside: Outside) -> None:
     BAD.write_bytes(raw)
 
 
+def unpackable(outside: Outside) -> None:
+    rewritten(lambda _: None)(outside)
+    with zipfile.ZipFile(BAD) as archive:
+        start = archive.getinfo("model.weights.h5").header_offset + 30 + len("model.weights.h5")
+    raw = bytearray(BAD.read_bytes())
+    raw[start : start + 10] = b"\xff" * 10
+    BAD.write_bytes(raw)
+
+
 def swollen_weights(content: dict[str, bytes]) -> None:
     content["model.weights.h5"] += b"\0" * 100_000_000
 
@@ -99,6 +108,7 @@ FOUND: dict[str, tuple[Callable[[Outside], None], str]] = {
     "weights said to be larger than they are": (said_larger, "its members are said to be 4,294,9"),
     "500 members that are the same bytes": (same_bytes, "its members are said to be 5,0"),
     "an encrypted member": (encrypted, "is encrypted, password required"),
+    "weights that cannot be unpacked": (unpackable, "its weights cannot be read: Error -3 while decompressing"),
     "a member packed otherwise": (
         rewritten(lambda _: None, zipfile.ZIP_LZMA),
         "a member is compressed in a way that Keras never does",

@@ -14,7 +14,8 @@ import pytest
 from keras import KerasTensor, layers, ops
 
 from kspec import api
-from kspec.model.archive import load_model
+from kspec.model import archive
+from kspec.model.archive import load_model, load_shapes
 from kspec.model.quiet import without_keras_warnings
 from kspec.model.weights import load_into
 from kspec.model.weightsfile import arrays
@@ -170,6 +171,32 @@ def test_what_keras_saves_is_admitted_and_the_same(name: str, tmp_path: Path) ->
     weights = saved(model, tmp_path / "good.weights.h5", "save_weights")
     assert api.audit(weights)["admitted"]
     assert len(arrays(weights)) == len(arrays(path))
+
+
+@pytest.mark.parametrize("load", [load_model, load_shapes])
+def test_layers_of_one_name_keep_their_own_alpha_of_lora(load: Callable[..., Any], tmp_path: Path) -> None:
+    """Keras reads it, and then forgets it."""
+
+    def inner(name: str, alpha: float) -> Any:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="same")], name=name)
+        model.get_layer("same").enable_lora(2, lora_alpha=alpha)
+        return model
+
+    model = sequential(inner("a", 5), layers.Reshape((1, 4)), layers.TimeDistributed(inner("b", 6.5)), shape=(4,))
+    found = load(saved(model, tmp_path / "good.keras"))
+    assert found.layers[0].get_layer("same").lora_alpha == 5
+    assert found.layers[2].layer.get_layer("same").lora_alpha == 6.5
+
+
+def test_the_largest_optimizer_need_not_be_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five variables for each of the model's, none of them saved; a first value beside them cannot wait."""
+    model = sequential(layers.Dense(40, kernel_initializer="random_normal"), shape=(40,))
+    model.compile(keras.optimizers.Adam(amsgrad=True, use_ema=True, gradient_accumulation_steps=2), "mse")
+    path = saved(model, tmp_path / "good.keras")
+    monkeypatch.setattr(archive, "FREE", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras tells that they are not there
+        assert len(load_model(path).optimizer.variables) > 10
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -128,6 +128,23 @@ def plug_in(file: Any, _: Outside) -> None:
     h5py.h5d.create(file["layers/dense"].id, b"more", h5py.h5t.IEEE_F32LE, space, dcpl=plan)
 
 
+def no_text(file: Any, _: Outside) -> None:
+    space = h5py.h5s.create_simple((2,))
+    h5py.h5d.create(file["layers/dense/vars"].id, b"\xff", h5py.h5t.IEEE_F32LE, space)
+
+
+def records(file: Any, _: Outside) -> None:
+    file["layers/dense/more"] = np.zeros(3, [("a", "f4"), ("b", "i4")])
+
+
+def parts(file: Any, _: Outside) -> None:
+    file.create_dataset("layers/dense/more", (3,), np.dtype(("f4", (2,))))
+
+
+def null(file: Any, _: Outside) -> None:
+    file["layers/dense/more"] = h5py.Empty("f4")
+
+
 def whole_model(file: Any, outside: Outside) -> None:
     """A model in the format in which Keras did not mind safe mode."""
     layers = [{"class_name": "InputLayer", "config": {"batch_input_shape": [None, 8]}}, lambda_layer(outside)]
@@ -153,6 +170,10 @@ FOUND: dict[str, tuple[Change, str]] = {
     "500 names of an array": (other_names, "is an array that has another name, too"),
     "14,400 groups": (many_groups, "it holds more than 12,000 arrays and groups"),
     "a type with a name": (named_type, "is neither a group nor an array"),
+    "a name that is no text": (no_text, "has a name that is no text"),
+    "records": (records, "holds [('a', '<f4'), ('b', '<i4')], and no numbers"),
+    "arrays in an array": (parts, "holds ('<f4', (2,)), and no numbers"),
+    "an array without a space": (null, "`layers/dense/more` holds nothing"),
     "a filter that is a plug-in": (plug_in, "is packed by the filter 32015, which would load a plug-in"),
 }
 
@@ -177,6 +198,11 @@ def pickled(path: Path) -> None:
     np.savez(path, kernel=np.array([{"a": 1}], dtype=object))
 
 
+def nonsense(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("kernel.npy", b"\x93NUMPY\x01\x00\x2a\x00{'descr': (), 'fortran_order':0, 'shape':()}")
+
+
 def no_array(path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("kernel", b"\0" * 120_000_000)
@@ -186,6 +212,7 @@ NUMPY: dict[str, tuple[Callable[[Path], None], str]] = {
     "120 MB of zeros for a layer": (lambda path: headed(path, (30, 10**6), 120_000_000), "no variable is as large"),
     "an array of 4 TB for a layer": (lambda path: headed(path, (10**6, 10**6), 0), "no variable is as large"),
     "a number of 2 GB for a layer": (lambda path: headed(path, (1,), 0, "|V2000000000"), "and no numbers"),
+    "a header that is nonsense for a layer": (nonsense, "`kernel` cannot be read: its header makes no sense"),
     "a pickle for a layer": (pickled, "Object arrays cannot be loaded"),
     "a member that is no array for a layer": (no_array, "which is no array"),
     "a text for a layer": (lambda path: path.write_bytes(b"kernel") and None, "not a zip file"),

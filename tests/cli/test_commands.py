@@ -233,6 +233,17 @@ def test_fit_evaluate_predict(project: Path) -> None:
     assert "error[run-exists]" in again.err
 
 
+@pytest.mark.parametrize("ending", ["h5", "keras", "safetensors", "npz"])
+@pytest.mark.parametrize("arguments", [("evaluate",), ("predict", "-o", "p.npz")])
+def test_weights_that_are_not_there(arguments: tuple[str, ...], ending: str, project: Path) -> None:
+    command, *more = arguments
+    outcome = run_kspec(command, "small.yaml", *more, "--data", "data.npz", "--weights", f"missing.{ending}")
+    assert outcome.status == 3
+    problem = f"missing.{ending}: error[file-missing] there is no file `missing.{ending}`"
+    assert outcome.err == f"{problem}\n\n1 error in missing.{ending}\n"
+    assert not Path("p.npz").exists()
+
+
 def test_the_run_repeats_itself(project: Path) -> None:
     """The spec of a run trains to the same weights, also where no seed was given."""
     Path("small.yaml").write_text(SPEC.replace("seed: 3\n", ""), encoding="utf-8")

@@ -32,7 +32,17 @@ def archive(*members: tuple[str, bytes], pack: int = zipfile.ZIP_STORED) -> byte
     return file.getvalue()
 
 
+def headed(text: str) -> bytes:
+    """An array under a header that says what it likes."""
+    return archive(("a.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()))
+
+
+def shaped(shape: str) -> bytes:
+    return headed(f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}")
+
+
 ONES = np.ones((2, 3), "float32")
+NONSENSE = "its header makes no sense"
 STRANGE = {
     "text": (b"a page, and no weights", "it cannot be read"),
     "cut": (archive(("a.npy", npy(ONES)))[:-30], "it cannot be read"),
@@ -41,8 +51,17 @@ STRANGE = {
     "texts": (archive(("a.npy", npy(np.array(["x"])))), "`a` holds <U1, and no numbers"),
     "declares": (archive(("a.npy", npy(ONES, "(9, 9)"))), "`a` declares 324 bytes and holds 152"),
     "swollen": (archive(("a.npy", b"\0" * 2**27), pack=zipfile.ZIP_DEFLATED), "far larger"),
-    "header": (archive(("a.npy", b"\x93NUMPY\x01\x00\x05\x00{oh}\n")), "it cannot be read"),
-    "empty": (archive(("a.npy", b"")), "it cannot be read"),
+    "header": (archive(("a.npy", b"\x93NUMPY\x01\x00\x05\x00{oh}\n")), "`a` in it cannot be read"),
+    "empty": (archive(("a.npy", b"")), "`a` in it cannot be read"),
+    "a header that does not end": (headed("{'descr': '<f4', 'shape': ((("), NONSENSE),
+    "a header of lists": (headed("{[]: 1}"), NONSENSE),
+    "a header of numbers": (headed("{1: 2, 'shape': (2,), 'descr': '<f4'}"), NONSENSE),
+    "no dtype": (headed("{'descr': (), 'fortran_order': False, 'shape': (2,)}"), NONSENSE),
+    "a deep header": (headed("(" * 9000), NONSENSE),
+    "a negative axis": (shaped("(-1,)"), NONSENSE),
+    "65 axes": (shaped(str((1,) * 65)), NONSENSE),
+    "an axis without end": (shaped(f"(0, {10**31})"), NONSENSE),
+    "axes without end": (shaped(f"(0, {2**62}, {2**62})"), NONSENSE),
 }
 
 

@@ -50,6 +50,18 @@ def test_calls(wrap: bool) -> None:
         assert [name for name, _ in found[:2]] == ["shared", "shared"]
 
 
+def test_layers_by_path() -> None:
+    inner = keras.Sequential([keras.layers.Dense(3, name="a")], name="inner")
+    model = keras.Sequential([inner, keras.layers.TimeDistributed(keras.layers.Dense(1, name="a"), name="each")])
+    found = {path: type(layer).__name__ for path, layer in private.layers_by_path(model)}
+    assert found == {
+        ("inner",): "Sequential",
+        ("inner", "a"): "Dense",
+        ("each",): "TimeDistributed",
+        ("each", "a"): "Dense",
+    }
+
+
 def test_call_arguments() -> None:
     x = keras.Input((3, 4), name="x")
     layer = keras.layers.MultiHeadAttention(1, 2)

@@ -94,6 +94,8 @@ OPENING: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "huge header": (lambda: member("x.npy", HUGE_HEADER, zipfile.ZIP_DEFLATED), "data-format", "makes no sense"),
     "negative shape": (lambda: member("x.npy", header((-3, 4)) + b"\0" * 48), "data-format", "makes no sense"),
     "bool shape": (lambda: member("x.npy", header((True, 4)) + b"\0" * 16), "data-format", "makes no sense"),
+    "endless shape": (lambda: member("x.npy", header((2**62, 2**62, 0))), "data-format", "makes no sense"),
+    "no dtype": (lambda: member("x.npy", header((3, 4), "()").replace(b"'()'", b"()  ")), "data-format", "no sense"),
     "deep header": (lambda: member("x.npy", header("(" * 500)), "data-format", "makes no sense"),
     "code as a header": (lambda: member("x.npy", header("__import__('os')")), "data-format", "makes no sense"),
     "shape of 10^12": (

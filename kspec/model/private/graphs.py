@@ -87,6 +87,19 @@ def layers_in(target: Any) -> list[Any]:
     return list(target._flatten_layers())
 
 
+def layers_by_path(target: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every layer inside a model or layer, once, by the names of those around it and its own."""
+    seen = {id(target)}
+    stack: list[tuple[tuple[str, ...], Any]] = [((), target)]
+    while stack:
+        path, layer = stack.pop()
+        for each in layer._flatten_layers(include_self=False, recursive=False):
+            if id(each) not in seen:
+                seen.add(id(each))
+                stack.append(((*path, each.name), each))
+                yield stack[-1]
+
+
 def trained_by_nature(layer: Any) -> list[Any]:
     """The weights that a layer and those inside it train where nothing is frozen.
 

@@ -5,9 +5,7 @@ A file of records (``dtype=[("x", "f4", (784,)), ("y", "i4")]``) holds one array
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from kspec.diagnostics import FileError, Problem
 from kspec.model.memory import size_text
+from kspec.model.npyheader import START, parsed
 from kspec.training.data.base import Base
 from kspec.training.data.contiguous import Contiguous, together
-from kspec.training.data.npz import NONSENSE, dtype_text, parsed, texts
+from kspec.training.data.npz import dtype_text, texts
 from kspec.training.data.source import Block, Field, Piece, broken, gathered, refuse_dtype
 from kspec.training.data.stamp import Stamp, stamp
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 _MAGIC = b"\x93NUMPY"
-_HEADER = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,29 +122,26 @@ def open_npy_folder(path: str, files: Sequence[Path]) -> Npy:
 def _open(path: str) -> tuple[dict[str, Field], dict[str, _Array]]:
     found = stamp(path)
     with open(path, "rb") as file:
-        start = file.read(_HEADER)
-    if not start:
+        head = file.read(START)
+    if not head:
         raise broken(path, "is empty", 'save an array with `numpy.save("x.npy", x)`')
-    if not start.startswith(_MAGIC):
-        what = "is an `.npz` archive under another name" if start.startswith(b"PK") else "is not an `.npy` file"
+    if not head.startswith(_MAGIC):
+        what = "is an `.npz` archive under another name" if head.startswith(b"PK") else "is not an `.npy` file"
         raise broken(path, what, 'save an array with `numpy.save("x.npy", x)`')
-    head = io.BytesIO(start)
     try:
-        with warnings.catch_warnings(action="ignore"):
-            shape, columns_first, dtype = parsed(head)
-    except NONSENSE as error:
+        shape, columns_first, dtype, start = parsed(head)
+    except ValueError as error:
         raise broken(path, "has a header that makes no sense", "save it again with `numpy.save`") from error
-    shape = tuple(int(size) for size in shape)
     name = Path(path).stem
     if dtype.hasobject:
         return {name: Field(shape, "object")}, {name: _Array(Contiguous(found, 0, shape, "u1"))}
-    _refuse_size(path, found, head.tell(), shape, dtype)
+    _refuse_size(path, found, start, shape, dtype)
     if dtype.names is None:
         file_dtype = dtype.str if dtype.kind in "biufUSc" else f"V{dtype.itemsize}"
-        place = Contiguous(found, head.tell(), shape, file_dtype)
-        flipped = bool(columns_first) and len(shape) > 1
+        place = Contiguous(found, start, shape, file_dtype)
+        flipped = columns_first and len(shape) > 1
         return {name: Field(shape, dtype_text(dtype))}, {name: _Array(place, flipped)}
-    return _records(found, head.tell(), shape, dtype)
+    return _records(found, start, shape, dtype)
 
 
 def _records(

@@ -7,11 +7,8 @@ as it is, as `numpy.savez` does it, is read in parts by its place in the file; a
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import tokenize
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from kspec.diagnostics import FileError, Problem
 from kspec.model.memory import memory_bound, size_text
+from kspec.model.npyheader import START, parsed
 from kspec.training.data.base import OneFile
 from kspec.training.data.contiguous import Contiguous, together
 from kspec.training.data.source import Block, Field, Piece, missing, refuse_dtype
@@ -32,15 +30,8 @@ if TYPE_CHECKING:
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that NumPy writes
 _BLOCK = 1 << 24
-_HEADER = 1 << 14
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 """What zipfile raises for an archive that is cut short, altered or encrypted."""
-
-NONSENSE = (
-    *(ValueError, TypeError, LookupError, SyntaxError, OverflowError, RecursionError, MemoryError),
-    tokenize.TokenError,
-)
-"""What numpy raises for a hostile header, which it parses as a Python literal."""
 
 _KINDS = {
     b"\x93NUMPY": ("a single array (`.npy`) under another name", 'save it with `numpy.savez("data.npz", x=array)`'),
@@ -219,37 +210,20 @@ def _begin(file: IO[bytes], info: zipfile.ZipInfo) -> int:
 
 def _header(path: str, name: str, info: zipfile.ZipInfo, stream: IO[bytes], place: int) -> tuple[Field, _Member]:
     """Shape, dtype and layout by the member's header, held against the member's size."""
-    # A slice, because numpy reads as many bytes as the header says it has, up to 4 GiB, before it doubts them.
-    head = io.BytesIO(stream.read(_HEADER))
+    head = stream.read(START)
     try:
-        with warnings.catch_warnings(action="ignore"):  # about headers of Python 2, and about odd literals
-            shape, columns_first, dtype = parsed(head)
-    except NONSENSE as error:
+        shape, columns_first, dtype, start = parsed(head)
+    except ValueError as error:
         help = "save the file again with `numpy.savez`"
         raise FileError(_format(path, f"holds `{name}`, whose header makes no sense", help)) from error
-    field = Field(tuple(int(size) for size in shape), "object" if dtype.hasobject else dtype_text(dtype))
-    start = head.tell()
+    field = Field(shape, "object" if dtype.hasobject else dtype_text(dtype))
     if not dtype.hasobject and start + _size(field) != info.file_size:
         message = (
             f"holds `{name}`, whose header promises {field} ({size_text(_size(field))}) "
             f"where there are {size_text(max(info.file_size - start, 0))}"
         )
         raise FileError(_format(path, message, "the file is damaged or was altered: save it again"))
-    return field, _Member(info, place, start, bool(columns_first))
-
-
-def parsed(head: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
-    """Shape, order and dtype of an ``.npy`` header; raises one of `NONSENSE`."""
-    from numpy.lib import format as npy
-
-    version = npy.read_magic(head)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-    if read is None:  # later versions are for structured dtypes, which no model takes
-        raise ValueError(f"version {version[0]}.{version[1]} of the format")
-    shape, columns_first, dtype = read(head)
-    if any(isinstance(size, bool) or size < 0 for size in shape):
-        raise ValueError(f"shape {shape}")
-    return shape, columns_first, dtype
+    return field, _Member(info, place, start, columns_first)
 
 
 def dtype_text(dtype: Any) -> str:
