@@ -102,6 +102,12 @@ def open_model(
     if path.name.endswith((".weights.h5", ".safetensors")):
         help = "weights need their spec: `kspec evaluate SPEC --weights FILE`, and `predict` likewise"
         raise UsageError(Problem("usage", f"`{path}` holds weights alone", help=help))
+    is_whole = path.is_dir() or path.suffix == ".keras"
+    for option, given in {"--weights": weights, "--set": sets}.items():
+        if is_whole and given:
+            what = "weights" if option == "--weights" else "values"
+            help = f"leave `{option}` out, or name a spec"
+            raise UsageError(Problem("usage", f"`{option}` goes with a spec: `{path}` has its own {what}", help=help))
     if path.is_dir():
         return _open_run(path, trust)
     if path.suffix == ".keras":

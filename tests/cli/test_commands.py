@@ -233,6 +233,16 @@ def test_fit_evaluate_predict(project: Path) -> None:
     assert "error[run-exists]" in again.err
 
 
+def test_a_whole_model_was_never_trained_and_takes_no_other_weights_or_values(project: Path) -> None:
+    assert run_kspec("build", "small.yaml", "-o", "m.keras").status == 0
+    outcome = run_kspec("predict", "m.keras", "--data", "data.npz", "-o", "p.npz")
+    assert (outcome.status, outcome.err) == (0, "")
+    for option, given in {"--weights": "m.keras", "--set": "fit.epochs=1"}.items():
+        outcome = run_kspec("predict", "m.keras", "--data", "data.npz", "-o", "p.npz", option, given)
+        assert outcome.status == 2
+        assert outcome.err.startswith(f"error[usage] `{option}` goes with a spec: `m.keras` has its own")
+
+
 @pytest.mark.parametrize("ending", ["h5", "keras", "safetensors", "npz"])
 @pytest.mark.parametrize("arguments", [("evaluate",), ("predict", "-o", "p.npz")])
 def test_weights_that_are_not_there(arguments: tuple[str, ...], ending: str, project: Path) -> None:

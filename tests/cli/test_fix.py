@@ -75,6 +75,14 @@ def test_standard_input_and_files_that_cannot_be_written(folder: Path) -> None:
     assert b"Dropout" in Path("spec.yaml").read_bytes()
 
 
+def test_links_out_of_a_folder_are_not_written_through(folder: Path) -> None:
+    Path("spec.yaml").write_bytes(BROKEN.encode())
+    Path("specs").mkdir()
+    Path("specs/link.yaml").symlink_to(Path("spec.yaml").resolve())
+    assert "did you mean `Dropout`" in run_kspec("check", "specs", "--fix", "--fast").out
+    assert Path("spec.yaml").read_bytes() == BROKEN.encode()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_misspelt_layer_of_the_gallery_comes_back(folder: Path, seed: int) -> None:
     """One letter of a layer's name left out, swapped or doubled: the file is again what it was, to the byte."""
