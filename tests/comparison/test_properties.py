@@ -54,7 +54,7 @@ def test_nothing_changed(drawn: tuple[Program, dict[str, Any]]) -> None:
 
 
 @given(programs(), st.integers(0))
-@examples(8, shrink=False)
+@examples(5, shrink=False)
 def test_one_renamed(drawn: tuple[Program, dict[str, Any]], place: int) -> None:
     spec = canonical(*drawn)
     names = [step["name"] for step in spec["layers"] if isinstance(step["name"], str)]

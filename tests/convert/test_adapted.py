@@ -89,7 +89,8 @@ def test_a_word_beside_a_layer() -> None:
     assert "    name: last\n    lora: 3\n" in text or "    lora: 3\n    name: last\n" in text
 
 
-@pytest.mark.parametrize("ending", [pytest.param(".weights.h5", marks=pytest.mark.slow), ".safetensors"])
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [".weights.h5", ".safetensors"])
 def test_with_its_weights(ending: str, in_tmp: Path) -> None:
     model = lora(quantized(made(), "int8"), 1)
     with without_keras_warnings():

@@ -57,7 +57,7 @@ def assert_twins(model: Any, twin: Any) -> None:
 
 
 @given(programs())
-@examples(6, shrink=False)
+@examples(4, shrink=False)
 def test_random_specs_are_the_same_models_in_keras(made: tuple[Program, dict[str, Any]]) -> None:
     program, variables = made
     text = yaml.safe_dump(to_spec(program, variables), sort_keys=False, default_flow_style=None)

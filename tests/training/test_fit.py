@@ -195,8 +195,15 @@ class Poison:
             variable.assign(np.full(variable.shape, np.nan))
 
 
-@pytest.mark.parametrize("batch", [2, 6], ids=["in the middle", "last step"])
-@pytest.mark.parametrize("kind", ["async", "sync"])
+@pytest.mark.parametrize(
+    ("kind", "batch"),
+    [
+        pytest.param("async", 2, id="async-in the middle"),
+        pytest.param("sync", 6, id="sync-last step"),
+        pytest.param("async", 6, id="async-last step", marks=pytest.mark.slow),
+        pytest.param("sync", 2, id="sync-in the middle", marks=pytest.mark.slow),
+    ],
+)
 def test_a_loss_that_is_no_number_stops_the_run_and_overwrites_nothing(batch: int, kind: str, tmp_path: Any) -> None:
     model = classifier()
     file = tmp_path / "last.weights.h5"

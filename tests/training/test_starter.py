@@ -20,7 +20,7 @@ from tests.training.starter_cases import CASES, TARGETS, labels, wave
 
 GOLDEN = Path(__file__).parent / "starters"
 REAL = sorted(path.stem for path in (SPECS / "data").glob("*.npz"))
-QUICK = ["columns", "image_and_numbers", "strange_names", "tags_and_price"]
+QUICK = ["columns", "strange_names", "tags_and_price"]
 
 
 def data_file(name: str, folder: Path) -> Path:

@@ -104,7 +104,7 @@ def _here(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # The others are killed in test_kills.
 CASES = [
     ("early", "scan"),
-    ("plain", "packed"),
+    pytest.param("plain", "packed", marks=pytest.mark.slow),
     *(pytest.param(name, "scan", marks=pytest.mark.slow) for name in ("plateau", "averaged", "recurrent")),
 ]
 
