@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import FileError, Problem, UsageError
+from kspec.diagnostics import Problem, UsageError
 
 if TYPE_CHECKING:
     from kspec.convert.export.agreement import Reference
@@ -65,7 +65,7 @@ def export(
         check_target(file)
     _check_installed(kind)
     limit = max_memory if max_memory is not None else memory_bound()
-    model = _model(target, weights, sets, trust, limit, told)
+    model = _model(target, weights, sets, trust, files, limit, told)
     name = str(target) if isinstance(target, (str, os.PathLike)) else str(model.name)
     try:
         if kind == "weights":
@@ -106,25 +106,25 @@ def _model(
     weights: Pathlike | None,
     sets: Sequence[str],
     trust: Sequence[str],
+    files: list[Path],
     limit: int,
     tell: Callable[[str], None],
 ) -> Any:
-    """The model with its weights; which ones a spec has is told."""
+    """The model with its weights, which `files` are none of; which ones a spec has is told."""
     from kspec.api import open_model
+    from kspec.files import check_other
+    from kspec.training.run import MODEL, WEIGHTS
 
-    is_spec = isinstance(target, (str, os.PathLike)) and Path(target).suffix in (".yaml", ".yml", "")
-    if not is_spec or Path(target).is_dir():
-        for flag, given in (("--set", sets), ("--weights", weights)):
-            if given:
-                help = "they are for specs"
-                raise UsageError(Problem("usage", f"`{flag}` changes nothing of a model that was saved", help=help))
-    if weights is not None and not Path(weights).is_file():
-        raise FileError(Problem("file-missing", f"there is no file `{weights}`", file=str(weights)))
     if not isinstance(target, (str, os.PathLike)):
+        if sets or weights is not None:
+            raise UsageError(Problem("usage", "a model has its own weights and values", help="name a spec"))
         return target
     opened = open_model(target, sets=sets, trust=trust, weights=weights, fresh=True, max_memory=limit)
-    if opened.run is None and opened.loaded is not None:
+    if opened.run is not None:
+        check_other(files[0], opened.run.folder / MODEL, opened.run.folder / WEIGHTS)
+    elif opened.loaded is not None:
         found = opened.loaded.compiled.spec
+        check_other(files[0], found.weights)
         if found.weights is None:
             seed = f"those of seed {found.seed}" if found.seed is not None else "random ones"
             tell(f"the spec names no weights: they are fresh, {seed} (`--weights FILE` takes trained ones)")

@@ -62,6 +62,11 @@ def test_trained_weights_of_a_run_a_model_and_a_file(project: Path) -> None:
             assert set(held) == {"kind/kernel", "kind/bias"}
             trained = keras.saving.load_model("run/model.keras").weights
             assert all(np.array_equal(*pair) for pair in zip(held.values(), map(np.asarray, trained), strict=True))
+    with_weights = Path("small.yaml").read_text(encoding="utf-8") + "weights: run/model.weights.h5\n"
+    Path("loads.yaml").write_text(with_weights, encoding="utf-8")
+    for target in ("run", "loads.yaml"):  # what is read stays
+        done = run_kspec("export", target, "-o", "run/model.weights.h5")
+        assert (done.status, "`run/model.weights.h5` is what is read" in done.err) == (2, True)
 
 
 def test_names_of_tensors_and_json(project: Path) -> None:
@@ -94,7 +99,7 @@ def test_names_reach_no_terminal(project: Path) -> None:
         ("small.yaml -o x.npz --length 3", 2, "`--length` says nothing of weights alone"),
         ("small.yaml -o x.npz --weights no.h5", 3, "there is no file `no.h5`"),
         ("other.yaml -o x.npz", 2, "there is no such file"),
-        ("model.keras -o x.npz --set seed=4", 2, "`--set` changes nothing of a model that was saved"),
+        ("model.keras -o x.npz --set seed=4", 2, "`--set` goes with a spec: `model.keras` has its own values"),
         ("model.keras -o x.npz", 3, "this is not a whole .keras file"),
         ("w.safetensors -o x.npz", 2, "`w.safetensors` holds weights alone"),
         ("small.yaml -o x.npz --max-memory much", 2, "is not a size"),
