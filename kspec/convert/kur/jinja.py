@@ -88,7 +88,7 @@ class Variables:
             raise Beyond(f"`{_short(text)}` is beyond what a spec can compute", HELP) from None
         if _is_deep(tree):
             raise Beyond(f"`{_short(text)}` is nested too deep", HELP)
-        found: ast.expr = self._node(tree)
+        found: ast.expr = self._node(_Binding().visit(tree))
         return found
 
     def _node(self, node: Any) -> Any:
@@ -190,6 +190,53 @@ class Variables:
                     raise Beyond(f"`{'.'.join(path)}` is a mapping, not a value", "name one of its values")
                 return value
         raise Beyond(f"`{'.'.join(path)}` stands nowhere in the settings", HELP)
+
+
+class _Binding(ast.NodeTransformer):
+    """Python's tree of an expression -> Jinja's. A filter is of the operand before it, with that operand's sign; to
+    Python, which takes `|` for an operator, it is of all the arithmetic before it. Raises Beyond at `**`, which Jinja
+    binds from the left, and after a sign.
+    """
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.BitOr):
+            return _piped(node.left, node.right, alone=_start(node.left) != _start(node))
+        if isinstance(node.op, ast.Pow) and _is_power(node.right) and _end(node.right) == _end(node):
+            raise _otherwise(node)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        if isinstance(node.op, ast.USub) and _is_power(node.operand) and _end(node.operand) == _end(node):
+            raise _otherwise(node)
+        return self.generic_visit(node)
+
+
+def _piped(value: Any, pipe: Any, *, alone: bool) -> ast.BinOp:
+    """A value before a filter; where it is not `alone`, in parentheses, the filter is of its last operand."""
+    if isinstance(value, ast.BinOp) and not isinstance(value.op, ast.BitOr) and not alone:
+        value.right = _piped(value.right, pipe, alone=_end(value.right) != _end(value))
+        return value
+    return ast.copy_location(ast.BinOp(value, ast.BitOr(), pipe), value)
+
+
+def _is_power(node: Any) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+
+
+def _start(node: ast.expr) -> tuple[int, int]:
+    """Where a node begins: after the parentheses around it, which are no part of a tree."""
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr) -> tuple[int | None, int | None]:
+    """Where a node ends: before the parentheses around it."""
+    return node.end_lineno, node.end_col_offset
+
+
+def _otherwise(node: ast.expr) -> Beyond:
+    message = f"`{_short(ast.unparse(node))}`: `**` binds otherwise in Jinja than in a spec"
+    return Beyond(message, "put what belongs together in parentheses")
 
 
 _MISSING: Any = object()

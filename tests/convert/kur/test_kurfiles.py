@@ -101,6 +101,9 @@ MODEL = "settings: {odd: '{{ 2j }}'}\nmodel:\n  - input: {shape: [8]}\n    name:
         ("dense: '{% if x %}3{% endif %}'", "is a Jinja statement"),
         ("dense: '{{ 3 | tojson }}'", "the filter `tojson` is beyond"),
         ("dense: '{{ [3] | map(attribute=1) }}'", "the filter `map(attribute=1)` is beyond"),
+        ("dense: '{{ 2 ** 2 ** 3 }}'", "`2 ** 2 ** 3`: `**` binds otherwise in Jinja than in a spec"),
+        ("dense: '{{ -2 ** 2 | abs }}'", "`-2 ** 2`: `**` binds otherwise in Jinja than in a spec"),
+        ("dense: '{{ 7.5 | int * 2 }}'", "the filter `int * 2` is beyond what a spec can compute"),
         ("dense: '{{ self.__class__ }}'", "`self.__class__` stands nowhere"),
         ("dense: '{{ (lambda: 3)() }}'", "is beyond what a spec can compute"),
         (f"dense: 'x{'{{' * 100_000}'", "a text of 200,001 characters with expressions"),
@@ -284,6 +287,7 @@ def test_the_text_needs_no_keras(in_tmp: Path) -> None:
 Pair = tuple[str, str]
 """An expression in Jinja, and in Python."""
 NUMBERS = st.sampled_from([("a", "3"), ("b.c", "5"), ("b['c']", "5"), ("2", "2"), ("0.5", "0.5"), ("list[1]", "6")])
+OPERATORS, FILTERS = st.sampled_from(["+", "-", "*", "//", "%"]), st.sampled_from(["int", "abs", "float"])
 
 
 def combined(inner: st.SearchStrategy[Pair]) -> st.SearchStrategy[Pair]:
@@ -298,18 +302,32 @@ def combined(inner: st.SearchStrategy[Pair]) -> st.SearchStrategy[Pair]:
         return f"({one[0]} | {name})", f"{name}({one[1]})"
 
     return st.one_of(
-        st.builds(binary, inner, st.sampled_from(["+", "-", "*", "//", "%"]), inner),
+        st.builds(binary, inner, OPERATORS, inner),
         st.builds(choice, inner, inner, inner),
-        st.builds(filtered, inner, st.sampled_from(["int", "abs", "float"])),
+        st.builds(filtered, inner, FILTERS),
     )
 
 
+def loose(one: Pair, operators: tuple[str, str], other: Pair, sign: str, last: Pair, names: list[str]) -> Pair:
+    """Without parentheses, a filter is of the operand before it alone, with that operand's sign."""
+    text, python = " | ".join([sign + last[0], *names]), sign + last[1]
+    for name in names:
+        python = f"{name}({python})"
+    before = [f"{one[i]} {operators[0]} {other[i]} {operators[1]}" for i in (0, 1)]
+    return f"({before[0]} {text})", f"({before[1]} {python})"
+
+
 SMALL = st.one_of(NUMBERS, combined(NUMBERS))
+LOOSE = st.builds(
+    loose,
+    *(NUMBERS, st.tuples(OPERATORS, OPERATORS), NUMBERS, st.sampled_from(["", "-"]), SMALL),
+    st.lists(FILTERS, min_size=1, max_size=2),
+)
 
 
-@given(st.one_of(SMALL, combined(SMALL), combined(combined(SMALL))))
+@given(st.one_of(SMALL, combined(SMALL), combined(combined(SMALL)), LOOSE, combined(LOOSE)))
 def test_expressions_have_the_value_that_jinja_gives(pair: Pair) -> None:
-    """Jinja's grammar for these is Python's, but for filters."""
+    """Jinja's grammar for these is Python's, but for filters, which bind tighter than any operator."""
     text, python = pair
     try:
         expected = eval(python)
@@ -344,6 +362,15 @@ def test_expressions_have_the_value_that_jinja_gives(pair: Pair) -> None:
         ("is {{ '$name' }}", "is $('$name')"),
         ("{{ 3.5 }}", 3.5),
         ("{{ none }}", None),
+        ("{{ 3 * 2.5 | int }}", "$(3 * int(2.5))"),
+        ("{{ 3 - 2 * a ** 2.5 | int | abs }}", "$(3 - 2 * a ** abs(int(2.5)))"),
+        ("{{ (3 * 2.5) | int }}", "$(int(3 * 2.5))"),
+        ("{{ a * (a + 0.5) | int }}", "$(a * int(a + 0.5))"),
+        ("{{ (a) * 2.5 | int == 6 }}", "$(a * int(2.5) == 6)"),
+        ("{{ -a | abs }}", "$(abs(-a))"),
+        ("{{ a * missing | default(4) }}", "$(a * 4)"),
+        ("{{ (a ** 2) ** 3 + a ** (2 ** 3) }}", "$((a ** 2) ** 3 + a ** 2 ** 3)"),
+        ("{{ -(a ** 2) + (-a) ** 2 }}", "$(-a ** 2 + (-a) ** 2)"),
         ("x" + "{{" * 4000, "x" + "{{" * 4000),
         (["{{ a }}", {"x": "{{ a }}"}], ["$a", {"x": "$a"}]),
     ],
