@@ -69,7 +69,7 @@ class Chain:
             self._parallel(arguments, entry, route)
         elif kind == "reuse":
             target = arguments.get("target") if isinstance(arguments, dict) else arguments
-            self._add({"reuse": self._reference(target)}, entry)
+            self._add([{"reuse": self._reference(target)}], entry)
         elif is_layer(kind):
             self._layer(kind, arguments, entry, route, mapped)
         elif kind in self.model.blocks:
@@ -87,9 +87,7 @@ class Chain:
             self.model.findings.note(route, remark)
         if kind == "embedding" and self.previous in self.model.inputs:
             self.model.inputs[self.previous].setdefault("dtype", "int32")
-        for index, step in enumerate(made.steps):
-            last = index == len(made.steps) - 1
-            self._add(_mapped(step) if mapped else step, entry if last else {}, first=index == 0, inputs=entry)
+        self._add([_mapped(step) if mapped else step for step in made.steps], entry)
 
     def _input(self, arguments: Any, entry: dict[str, Any], route: Route) -> None:
         given = arguments if isinstance(arguments, dict) else {}
@@ -120,7 +118,7 @@ class Chain:
         if free and name not in self.model.inputs:
             last["name"] = name
         else:
-            self._add({"Identity": None}, {"name": name, **({"inputs": entry["inputs"]} if source else {})})
+            self._add([{"Identity": None}], {"name": name, **({"inputs": entry["inputs"]} if source else {})})
         self.model.outputs.append(name)
 
     def _loop(self, kind: str, arguments: Any, entry: dict[str, Any], route: Route, mapped: bool) -> None:
@@ -140,7 +138,7 @@ class Chain:
                 inner.take(item, (*route, "iterate", index), mapped)
         repeat = times if kind == "for" and not _mentions(inner.steps, name) else {name: times}
         if inner.steps:
-            self._add({"repeat": repeat, "layers": inner.steps}, entry)
+            self._add([{"repeat": repeat, "layers": inner.steps}], entry)
 
     def _parallel(self, arguments: Any, entry: dict[str, Any], route: Route) -> None:
         if not isinstance(arguments, dict) or "apply" not in arguments:
@@ -150,7 +148,7 @@ class Chain:
         for index, item in enumerate(items):
             self.take(item, (*route, "apply", index), mapped=True)
         if len(self.steps) > before:
-            self._finish(self.steps[-1], {key: value for key, value in entry.items() if key != "inputs"})
+            self._finish(self.steps[before:], entry)
             if entry.get("inputs") is not None:
                 self.steps[before]["from"] = self._inputs(entry)
 
@@ -159,7 +157,7 @@ class Chain:
             raise Beyond(f"the template `{kind}` inside `parallel`", "write its layers there")
         if arguments is not None and not isinstance(arguments, dict):
             raise Beyond(f"a template has a mapping of arguments, not {shown(arguments)}")
-        self._add({kind: self.model.variables.value(arguments) or None}, entry)
+        self._add([{kind: self.model.variables.value(arguments) or None}], entry)
 
     # -- steps -------------------------------------------------------------------------------------------------
 
@@ -168,30 +166,36 @@ class Chain:
             raise Beyond(f"loops are nested deeper than {_DEEPEST}")
         return Chain(self.model, self.depth + 1)
 
-    def _add(
-        self, step: Step, entry: dict[str, Any], *, first: bool = True, inputs: dict[str, Any] | None = None
-    ) -> None:
-        """A step with what stands beside its container."""
-        source = self._inputs(inputs if inputs is not None else entry) if first else None
+    def _add(self, steps: list[Step], entry: dict[str, Any]) -> None:
+        """The steps of a container, with what stands beside it."""
+        source = self._inputs(entry)
         if source is not None:
             self.model.dangling(self, source)
-            step["from"] = source
+            steps[0]["from"] = source
         elif self.previous:
-            step["from"] = self.previous
+            steps[0]["from"] = self.previous
         self.previous = ""
-        self.steps.append(step)
-        self._finish(step, entry)
+        self.steps += steps
+        self._finish(steps, entry)
 
-    def _finish(self, step: Step, entry: dict[str, Any]) -> None:
+    def _finish(self, steps: list[Step], entry: dict[str, Any]) -> None:
+        """`freeze` and `when` are for all steps of a container; its names are those of what it gives, the last one."""
         variables = self.model.variables
+        if entry.get("freeze") is not None:
+            frozen = boolean(variables.value(entry["freeze"]), "freeze")
+            for step in steps:
+                if frozen is not False and not next(iter(step)).startswith("ops."):  # a function has no weights
+                    trainable = frozen is not True and f"$(not {frozen[1:]})"
+                    step["trainable"] = _both(step.get("trainable", True), trainable)
+        if entry.get("when") is not None:
+            when = boolean(variables.value(entry["when"]), "when")
+            for step in steps:
+                step["when"] = _both(step.get("when", True), when)
+        step = steps[-1]
         if entry.get("name") is not None:
             step["name"] = str(variables.value(entry["name"]))
             if not self.depth and self.model.named.setdefault(step["name"], step) is not step:
                 raise Beyond(f"the name `{step['name']}` is taken")
-        if entry.get("freeze") is not None and boolean(variables.value(entry["freeze"]), "freeze") is not False:
-            step["trainable"] = False
-        if entry.get("when") is not None:
-            step["when"] = boolean(variables.value(entry["when"]), "when")
         for word in ("tag", "oldest"):
             for tag in entry[word] if isinstance(entry.get(word), list) else [entry.get(word)]:
                 if tag is not None:
@@ -284,6 +288,15 @@ def _mapped(step: Step) -> Step:
     if operation.startswith("ops."):
         raise Beyond(f"`{operation}` inside `parallel` is no layer", "write it outside, for the axis behind")
     return {"TimeDistributed": operation if arguments is None else {operation: arguments}}
+
+
+def _both(one: bool | str, other: bool | str) -> bool | str:
+    """Whether two conditions hold, each of them a boolean or an expression."""
+    if isinstance(one, bool):
+        return one and other
+    if isinstance(other, bool):
+        return other and one
+    return f"$({one[1:]} and {other[1:]})"
 
 
 def _listed(value: Any, word: str) -> list[Any]:

@@ -27,7 +27,7 @@ YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
 def boolean(value: Any, what: str) -> bool | str:
     """A value that is a boolean, or an expression."""
-    if isinstance(value, bool) or (isinstance(value, str) and value.startswith("$")):
+    if isinstance(value, bool) or (isinstance(value, str) and value.startswith("$") and not value.startswith("$$")):
         return value
     word = str(value).lower()
     if word in YES or word in NO:
@@ -71,6 +71,8 @@ def _needed(arguments: Mapping[str, Any], kind: str, name: str) -> Any:
 def _dense(arguments: Any) -> Made:
     given = _checked(arguments, "dense", ("size", "flatten", "auto_flatten"), lone="size")
     sizes = _needed(given, "dense", "size")
+    if sizes == []:
+        raise Beyond("`dense` needs `size`, of one layer at least")
     flatten = boolean(given.get("flatten", given.get("auto_flatten", False)), "flatten")
     steps: list[Step] = [{"Flatten": None}] if flatten is True else []
     return Made([*steps, *({"Dense": _whole(size)} for size in (sizes if isinstance(sizes, list) else [sizes]))])

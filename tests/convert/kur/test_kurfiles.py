@@ -95,6 +95,7 @@ MODEL = "settings: {odd: '{{ 2j }}'}\nmodel:\n  - input: {shape: [8]}\n    name:
         ("lambda: 3", "`lambda` is no container with a counterpart in Keras"),
         ("dense: {sizes: 3}", "`dense` has no argument `sizes`"),
         ("dense:", "`dense` needs `size`"),
+        ("dense: []", "`dense` needs `size`"),
         ("dense: many", "`many` is no number"),
         ("dense: '{{ size }}'", "`size` stands nowhere in the settings"),
         ("dense: '{{ model }}'", '`["model"]`'),
@@ -140,6 +141,7 @@ MODEL = "settings: {odd: '{{ 2j }}'}\nmodel:\n  - input: {shape: [8]}\n    name:
         ("{dense: 3, inputs: '{{ tags.none }}'}", "names no container above"),
         ("{dense: 3, inputs: nowhere}", "there is no step or input `nowhere`"),
         ("{dense: 3, when: perhaps}", "`when` is yes or no"),
+        ("{dense: 3, when: $x}", "`when` is yes or no"),
         ("input: x", "the input `x` stands here twice"),
         ("convolution: {kernels: 3, size: [2, 2]}", "Conv2D"),
     ],
@@ -152,6 +154,38 @@ def test_what_is_refused(in_tmp: Path, container: str, said: str) -> None:
     if '["' not in said:
         assert said in outcome.err, outcome.err
     assert not Path("made.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("container", "steps"),
+    [
+        (
+            "{dense: [64, 32], freeze: yes, name: last}",
+            ["- Dense: 64", "  trainable: false", "- Dense: 32", "  name: last", "  trainable: false"],
+        ),
+        (
+            "{dense: {size: 10, flatten: yes}, when: no}",
+            ["- Flatten: {}", "  when: false", "- Dense: 10", "  when: false"],
+        ),
+        (
+            "{parallel: {apply: [{dense: 4, when: '{{ few }}'}, {dense: 5}]}, freeze: yes, when: '{{ 2 * few > 1 }}'}",
+            [
+                *("- TimeDistributed: {Dense: 4}", "  when: $(few and (2 * few > 1))", "  trainable: false"),
+                *("- TimeDistributed: {Dense: 5}", "  when: $(2 * few > 1)", "  trainable: false"),
+            ],
+        ),
+        (
+            "{parallel: {apply: [{dense: 4, when: no}, {dense: 5, when: yes}]}, when: '{{ few }}'}",
+            ["- TimeDistributed: {Dense: 4}", "  when: false", "- TimeDistributed: {Dense: 5}", "  when: $few"],
+        ),
+        ("{dense: 3, freeze: '{{ few > 0 }}'}", ["- Dense: 3", "  trainable: $(not (few > 0))"]),
+        ("{dense: 3, freeze: no}", ["- Dense: 3"]),
+        ("{expand: -1, freeze: yes}", ["- ops.expand_dims: {axis: -1}"]),
+    ],
+)
+def test_freeze_and_when_are_for_all_steps_of_a_container(in_tmp: Path, container: str, steps: list[str]) -> None:
+    Path("x.yml").write_text(MODEL.replace("odd: '{{ 2j }}'", "few: 2") % container, encoding="utf-8")
+    assert rewritten("x.yml", {}).text.partition("layers:\n")[2].splitlines() == [f"  {step}" for step in steps]
 
 
 def test_a_kurfile_needs_no_ending(in_tmp: Path) -> None:
