@@ -13,6 +13,7 @@ from kspec.convert.kur.jinja import Variables
 from kspec.convert.kur.layers import Step, boolean, is_layer, make
 from kspec.diagnostics import Route
 from kspec.spec.values import shown
+from kspec.spec.walk import name_problem
 
 _WORDS = frozenset({"name", "tag", "oldest", "inputs", "sink", "freeze", "when", "vars"})
 _INPUTS = ("input", "placeholder")
@@ -95,7 +96,7 @@ class Chain:
         shape = self.model.variables.value(given.get("shape"))
         if self.depth or not isinstance(name, str) or "$" in name:
             raise Beyond("an input stands in the model itself, under its own name")
-        if name in self.model.inputs:
+        if _allowed(name) in self.model.inputs:
             raise Beyond(f"the input `{name}` stands here twice")
         wanted = self.model.shapes.pop(name, None) or (
             self.model.shapes.pop("", None) if len(self.model.shapes) else None
@@ -112,6 +113,7 @@ class Chain:
         name = self.model.variables.value(name if name is not None else entry.get("name"))
         if self.depth or not isinstance(name, str) or "$" in name:
             raise Beyond("an output stands in the model itself, under its own name")
+        _allowed(name)
         source = self._inputs(entry)
         last = self.steps[-1] if self.steps else {}
         free = not source and not self.previous and last and "name" not in last and not {"repeat", "reuse"} & set(last)
@@ -193,7 +195,7 @@ class Chain:
                 step["when"] = _both(step.get("when", True), when)
         step = steps[-1]
         if entry.get("name") is not None:
-            step["name"] = str(variables.value(entry["name"]))
+            step["name"] = _allowed(str(variables.value(entry["name"])))
             if not self.depth and self.model.named.setdefault(step["name"], step) is not step:
                 raise Beyond(f"the name `{step['name']}` is taken")
         for word in ("tag", "oldest"):
@@ -288,6 +290,14 @@ def _mapped(step: Step) -> Step:
     if operation.startswith("ops."):
         raise Beyond(f"`{operation}` inside `parallel` is no layer", "write it outside, for the axis behind")
     return {"TimeDistributed": operation if arguments is None else {operation: arguments}}
+
+
+def _allowed(name: str) -> str:
+    """A name, where a spec allows it; of one with an expression, nothing is known here. Raises Beyond."""
+    problem = None if "$" in name else name_problem(name)
+    if problem is not None:
+        raise Beyond(*problem)
+    return name
 
 
 def _both(one: bool | str, other: bool | str) -> bool | str:

@@ -193,6 +193,25 @@ def test_a_kurfile_needs_no_ending(in_tmp: Path) -> None:
     assert "name:" not in import_model("Kurfile").partition("layers:")[0]
 
 
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ("{dense: 3, name: input}", "`input` has a meaning of its own in `from`"),
+        ("{dense: 3, name: previous}", "`previous` has a meaning of its own in `from`"),
+        ("{output: input}", "`input` has a meaning of its own in `from`"),
+        ("{input: {shape: [3]}, name: input}", "`input` has a meaning of its own in `from`"),
+        ("{dense: 3, name: a b}", "`a b` cannot be a name"),
+        ("{for: {range: 2, iterate: [{dense: 3, name: input}]}}", "`input` has a meaning of its own in `from`"),
+    ],
+)
+def test_a_name_that_a_spec_does_not_allow_is_told_in_its_line(in_tmp: Path, container: str, said: str) -> None:
+    Path("x.yml").write_text(MODEL % container, encoding="utf-8")
+    outcome = run_kspec("import", "x.yml")
+    assert outcome.status == 3, outcome.text
+    assert "x.yml:5:" in outcome.err
+    assert f"error[import-model] {said}" in outcome.err
+
+
 def test_an_input_without_a_name(in_tmp: Path) -> None:
     """`input` itself is no name in a spec."""
     Path("x.yml").write_text("model:\n  - input: {shape: [4]}\n  - dense: 3\n", encoding="utf-8")
