@@ -165,11 +165,11 @@ class Rows:
         return Row(arguments, repeats, channels, self.scale, known, older, (sizes[0], sizes[1]))
 
     def _index(self, given: Any, index: int) -> int:
-        """The row that an index means, counted from 0; -1 is the picture."""
+        """The row that an index means, counted from 0; -1, which only the first row can mean, is the picture."""
         if type(given) is not int:
             raise Beyond(f"`{given}` is no index of a row")
         found = index + given if given < 0 else given
-        if not -1 <= found < index or (found == -1 and index and given < 0 and index + given != -1):
+        if not 0 <= found < index and not found == given == -1:
             raise Beyond(f"there is no row {given} before this one")
         return found
 

@@ -216,6 +216,7 @@ def test_another_activation(in_tmp: Path) -> None:
         ("[-1, 1, Conv, [64, 3, 1, 0]]", "a convolution without padding"),
         ("[-1, 1, Conv, [10000000]]", "beyond any model's size"),
         ("[-3, 1, Conv, [64]]", "there is no row -3 before this one"),
+        ("[-2, 1, Conv, [64]]", "there is no row -2 before this one"),
         ("[7, 1, Conv, [64]]", "there is no row 7 before this one"),
         ("[one, 1, Conv, [64]]", "`one` is no index of a row"),
         ("[[-1, 0], 1, Conv, [64]]", "`Conv` takes one tensor"),
