@@ -283,6 +283,8 @@ def _transposed(row: Row) -> Made:
         raise Beyond("a ConvTranspose2d that pads")
     use = {"filters": channels, "kernel_size": kernel, "strides": strides}
     return Made([{"Conv2DTranspose": use}], channels, stride=Fraction(1, strides))
+    if kernel < strides:  # PyTorch ends with the last kernel, Keras with the last stride
+        raise Beyond(f"a ConvTranspose2d whose stride, {strides}, is more than its size, {kernel}")
 
 
 def _linear(row: Row) -> Made:

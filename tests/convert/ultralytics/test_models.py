@@ -237,6 +237,7 @@ def test_another_activation(in_tmp: Path) -> None:
         ("[-1, 1, nn.Conv2d, [16, 0]]", "the argument 2 is 1 or more, not 0"),
         ("[-1, 1, nn.Conv2d, [16, 8, 3, 1, -1]]", "a padding of -1"),
         ("[-1, 1, Conv, [64, 3, 1, -1]]", "a padding of -1"),
+        ("[-1, 1, nn.ConvTranspose2d, [32, 1, 2]]", "a ConvTranspose2d whose stride, 2, is more than its size, 1"),
         ("[-1, 1, nn.Linear, [16, 0]]", "the argument 2 is 1 or more, not 0"),
         ("[-1, 1, Classify, [0]]", "the argument 1 is 1 or more, not 0"),
         ("[-1, 1, SPPF, [64, 0]]", "the argument 2 is 1 or more, not 0"),
