@@ -116,6 +116,8 @@ class Rows:
         self.lasts: list[Any] = []
         """The step that a row ends with."""
         self.modules: list[str] = []
+        self.flat: list[bool] = []
+        """Whether a row gives its channels once for every place, in one axis."""
         self.steps: list[Any] = []
         self.outputs: list[str] = []
 
@@ -162,7 +164,8 @@ class Rows:
         classes = self.data.get("nc")
         older = "scales" not in self.data
         known = classes if type(classes) is int else -1
-        return Row(arguments, repeats, channels, self.scale, known, older, (sizes[0], sizes[1]))
+        flat = source >= 0 and self.flat[source]
+        return Row(arguments, repeats, channels, self.scale, known, older, (sizes[0], sizes[1]), flat)
 
     def _index(self, given: Any, index: int) -> int:
         """The row that an index means, counted from 0; -1, which only the first row can mean, is the picture."""
@@ -205,6 +208,8 @@ class Rows:
         self.steps += steps
         self.lasts.append(len(self.steps) - 1)
         self.modules.append(module)
+        flat = any(self.flat[each] for each in sources if each >= 0)
+        self.flat.append(module == "nn.Flatten" or (flat and module != "nn.Linear"))
         self.channels.append(made.channels)
         self.strides.append(stride)
 

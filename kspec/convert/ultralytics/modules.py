@@ -28,6 +28,8 @@ class Row(NamedTuple):
     """Whether it is of YOLOv5, whose Bottleneck begins with a 1 × 1 convolution."""
     size: tuple[int | None, int | None]
     """Height and width of what reaches it, where they are known."""
+    flat: bool
+    """Whether a Flatten is before it: then its channels reach it once for every place."""
 
 
 class Made(NamedTuple):
@@ -281,14 +283,18 @@ def _transposed(row: Row) -> Made:
     channels, kernel, strides = _channels(row), _positive(row, 1, _NEEDED), _positive(row, 2, 1)
     if _get(row, 3, 0) != 0:
         raise Beyond("a ConvTranspose2d that pads")
-    use = {"filters": channels, "kernel_size": kernel, "strides": strides}
-    return Made([{"Conv2DTranspose": use}], channels, stride=Fraction(1, strides))
     if kernel < strides:  # PyTorch ends with the last kernel, Keras with the last stride
         raise Beyond(f"a ConvTranspose2d whose stride, {strides}, is more than its size, {kernel}")
+    use = {"filters": channels, "kernel_size": kernel, "strides": strides}
+    return Made([{"Conv2DTranspose": use}], channels, stride=Fraction(1, strides))
 
 
 def _linear(row: Row) -> Made:
-    units = _positive(row, 1, _NEEDED)
+    """`nn.Linear` as PyTorch has it; how many places are before a Flatten is not always known here."""
+    taken, units = _positive(row, 0, _NEEDED), _positive(row, 1, _NEEDED)
+    if taken != row.channels and not (row.flat and taken % row.channels == 0):
+        each = ", for every place," if row.flat else ""
+        raise Beyond(f"it takes {taken} channels, and {row.channels}{each} reach it")
     return Made([{"Dense": units}], units)
 
 

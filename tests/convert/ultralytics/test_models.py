@@ -238,6 +238,7 @@ def test_another_activation(in_tmp: Path) -> None:
         ("[-1, 1, nn.Conv2d, [16, 8, 3, 1, -1]]", "a padding of -1"),
         ("[-1, 1, Conv, [64, 3, 1, -1]]", "a padding of -1"),
         ("[-1, 1, nn.ConvTranspose2d, [32, 1, 2]]", "a ConvTranspose2d whose stride, 2, is more than its size, 1"),
+        ("[-1, 1, nn.Linear, [32, 8]]", "it takes 32 channels, and 16 reach it"),
         ("[-1, 1, nn.Linear, [16, 0]]", "the argument 2 is 1 or more, not 0"),
         ("[-1, 1, Classify, [0]]", "the argument 1 is 1 or more, not 0"),
         ("[-1, 1, SPPF, [64, 0]]", "the argument 2 is 1 or more, not 0"),
@@ -259,6 +260,21 @@ def test_what_is_refused(in_tmp: Path, row: str, said: str) -> None:
     assert said in outcome.err
     assert "m.yaml:5:" in outcome.err
     assert not Path("made.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "is_taken"),
+    [(16, True), (64, True), (24, False), (0, False)],
+    ids=["pooled", "places", "between", "none"],
+)
+def test_a_linear_layer_takes_what_a_flatten_gives(in_tmp: Path, given: int, is_taken: bool) -> None:
+    """A number of channels for every place, and how many places there are is not known here."""
+    rows = ["[-1, 1, Conv, [64, 3, 2]]", "[-1, 1, nn.Flatten, []]", f"[-1, 1, nn.Linear, [{given}, 8]]"]
+    Path("m.yaml").write_text(of_rows(*rows, "[-1, 1, nn.Linear, [8, 4]]"), encoding="utf-8")
+    outcome = run_kspec("import", "m.yaml", "--shape", "4,4,3")
+    assert outcome.status == (0 if is_taken else 3), outcome.text
+    if not is_taken:
+        assert "m.yaml:6:" in outcome.err
 
 
 def test_sizes_have_a_bound_over_many_rows(in_tmp: Path) -> None:
