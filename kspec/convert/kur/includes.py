@@ -1,4 +1,7 @@
-"""The files that a Kurfile includes, merged as Kur does: `blend`, `merge` or `concat`."""
+"""The files that a Kurfile includes, merged as Kur's documentation says: `blend`, `merge` or `concat`.
+
+There, a method is that of the include it stands at. Kur's own code took it for what that file includes in its turn.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,10 @@ def _merged(source: Source, path: Path, root: Path, seen: set[Path]) -> dict[str
         raise _wrong(source, (), "a Kurfile is a mapping of sections")
     own = {key: value for key, value in data.items() if key != "include"}
     given = data.get("include") or []
-    method = "blend"
     for index, each in enumerate(given if isinstance(given, list) else [given]):
         route: Route = ("include", index) if isinstance(given, list) else ("include",)
         name = each.get("source") if isinstance(each, dict) else each
-        method = each.get("method") or method if isinstance(each, dict) else method
+        method = (isinstance(each, dict) and each.get("method")) or "blend"
         if not isinstance(name, str) or method not in _METHODS:
             raise _wrong(
                 source, route, "an include is a file's name, or {source: NAME, method: blend, merge or concat}"

@@ -256,7 +256,7 @@ def test_the_time_is_in_proportion_to_the_file(in_tmp: Path, text: str) -> None:
     assert time.process_time() - start < 2
 
 
-def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
+def test_includes_are_merged_as_kur_says(in_tmp: Path) -> None:
     Path("top.yml").write_text(
         "include: [{source: parts/base.yml, method: merge}, parts/more.yml]\nsettings: {size: 4}\nmodel:\n"
         "  - input: {shape: [3]}\n    name: x\n  - dense: '{{ size }}'\n  - dense: '{{ depth }}'\n",
@@ -275,6 +275,18 @@ def test_includes_are_merged_as_kur_does(in_tmp: Path) -> None:
     ):
         Path("bad.yml").write_text(f"include: {name}\nmodel: []\n", encoding="utf-8")
         assert said in run_kspec("import", "bad.yml").err
+
+
+def test_the_method_of_an_include_is_its_own(in_tmp: Path) -> None:
+    """One without a method is blended: lists element by element, and on to the end of the longer one."""
+    Path("top.yml").write_text(
+        "include: [{source: base.yml, method: concat}, more.yml]\nmodel: [{input: {shape: [3]}}]\n", encoding="utf-8"
+    )
+    Path("base.yml").write_text("model: []\n", encoding="utf-8")
+    Path("more.yml").write_text("model: [{name: y}, {dense: 2}]\n", encoding="utf-8")
+    text = import_model("top.yml")
+    assert "inputs:\n  y: [3]" in text
+    assert text.count("Dense") == 1
 
 
 @pytest.mark.parametrize(
