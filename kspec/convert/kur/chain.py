@@ -12,6 +12,7 @@ from kspec.convert.foreigntext import Beyond, Findings
 from kspec.convert.kur.jinja import Variables
 from kspec.convert.kur.layers import Step, boolean, is_layer, make
 from kspec.diagnostics import Route
+from kspec.spec.expressions import variables_of
 from kspec.spec.values import shown
 from kspec.spec.walk import name_problem
 
@@ -37,9 +38,7 @@ class Chain:
     def take(self, entry: Any, route: Route, mapped: bool = False) -> None:
         """One container; with `mapped`, it does what it does to every element."""
         if isinstance(entry, str):
-            entry, key_route = {entry: None}, route
-        else:
-            key_route = route
+            entry = {entry: None}
         if not isinstance(entry, dict):
             self.model.findings.wrong(route, f"a container is a name or a mapping, not {shown(entry)}")
             return
@@ -52,7 +51,7 @@ class Chain:
         if not isinstance(kind, str):
             self.model.findings.wrong(route, f"a container's kind is a name, not {shown(kind)}")
             return
-        place = (*key_route, kind) if kind in self.model.at(key_route) else key_route
+        place = (*route, kind) if kind in self.model.at(route) else route
         with self.model.findings.telling(place):
             self._container(kind, entry, place, mapped)
 
@@ -61,7 +60,7 @@ class Chain:
         if kind in _WITHOUT_EFFECT:
             self.model.findings.note(route, f"`{kind}` is left out: {_WITHOUT_EFFECT[kind]} is no part of a model")
         elif kind in _INPUTS:
-            self._input(arguments, entry, route)
+            self._input(arguments, entry)
         elif kind == "output":
             self._output(arguments, entry)
         elif kind in ("for", "for_each"):
@@ -79,6 +78,15 @@ class Chain:
             known = "kspec knows Kur's layers, `for`, `for_each`, `parallel`, `reuse`, `output` and templates"
             raise Beyond(f"`{kind}` is no container with a counterpart in Keras", known)
 
+    def outputs(self) -> list[str]:
+        """What the model gives: what is said to be an output, and every end that nothing takes. Empty where that is the
+        last step alone, without being said."""
+        taken = {name for step in self.steps for name in _names(step.get("from"))}
+        ends = [each for each in (*self.model.ends, self.steps[-1]) if each.get("name") not in taken]
+        if not self.model.outputs and len(ends) == 1 and ends[0] is self.steps[-1]:
+            return []
+        return list(dict.fromkeys([*self.model.outputs, *(self._name_of(each) for each in ends)]))
+
     # -- what containers are -----------------------------------------------------------------------------------
 
     def _layer(self, kind: str, arguments: Any, entry: dict[str, Any], route: Route, mapped: bool) -> None:
@@ -90,7 +98,7 @@ class Chain:
             self.model.inputs[self.previous].setdefault("dtype", "int32")
         self._add([_mapped(step) if mapped else step for step in made.steps], entry)
 
-    def _input(self, arguments: Any, entry: dict[str, Any], route: Route) -> None:
+    def _input(self, arguments: Any, entry: dict[str, Any]) -> None:
         given = arguments if isinstance(arguments, dict) else {}
         name = self.model.variables.value(arguments if isinstance(arguments, str) else entry.get("name", _INPUT))
         shape = self.model.variables.value(given.get("shape"))
@@ -300,6 +308,10 @@ def _allowed(name: str) -> str:
     return name
 
 
+def _names(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [value] if isinstance(value, str) else []
+
+
 def _both(one: bool | str, other: bool | str) -> bool | str:
     """Whether two conditions hold, each of them a boolean or an expression."""
     if isinstance(one, bool):
@@ -317,8 +329,6 @@ def _listed(value: Any, word: str) -> list[Any]:
 
 def _mentions(value: Any, name: str) -> bool:
     """Whether a variable stands in steps."""
-    from kspec.spec.expressions import variables_of
-
     if isinstance(value, dict):
         return any(_mentions(item, name) for item in value.values())
     if isinstance(value, list):

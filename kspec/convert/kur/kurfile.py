@@ -52,7 +52,7 @@ def spec_of(source: Source, path: Path, shapes: Mapping[str, list[int | None]]) 
     if not chain.steps:
         findings.wrong(("model",), "the model does nothing with its input")
         findings.check()
-    outputs = _outputs(chain, model)
+    outputs = chain.outputs()
     _spare(chain.steps, model)
     compiled = compile_section(data, outputs or [str(chain.steps[-1].get("name", ""))], variables, findings)
     fit = fit_section(data, variables, findings, with_optimizer=compiled is not None)
@@ -116,25 +116,10 @@ def _arguments(value: Any, names: set[str]) -> dict[str, dict[str, None]]:
     return found
 
 
-def _outputs(chain: Chain, model: Model) -> list[str]:
-    """What the model gives: what is said to be an output, and every end that nothing takes. None where that is the last
-    step alone, without being said."""
-    taken = {name for step in chain.steps for name in _names(step.get("from"))}
-    ends = [each for each in (*model.ends, chain.steps[-1]) if each.get("name") not in taken]
-    if not model.outputs and len(ends) == 1 and ends[0] is chain.steps[-1]:
-        return []
-    found = [*model.outputs, *(chain._name_of(each) for each in ends)]
-    return list(dict.fromkeys(found))
-
-
 def _spare(steps: list[Step], model: Model) -> None:
     """The first step takes the only input without being told."""
     if len(model.inputs) == 1 and steps and steps[0].get("from") == next(iter(model.inputs)):
         del steps[0]["from"]
-
-
-def _names(value: Any) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else [value] if isinstance(value, str) else []
 
 
 def _input(given: dict[str, Any]) -> Any:

@@ -72,21 +72,11 @@ def spec_of(source: Source, path: Path, shapes: Mapping[str, list[int | None]], 
 
 _TAKEN = frozenset(
     {
-        *(
-            "nc",
-            "scales",
-            "scale",
-            "depth_multiple",
-            "width_multiple",
-            "backbone",
-            "head",
-            "activation",
-            "ch",
-            "channels",
-        ),
-        *("anchors", "yaml_file", "kpt_shape", "end2end", "reg_max"),
+        *("nc", "ch", "channels", "activation", "scales", "scale", "depth_multiple", "width_multiple"),
+        *("backbone", "head", "anchors", "yaml_file", "kpt_shape", "end2end", "reg_max"),
     }
 )
+"""The sections of a file that are read, or that have no part in the feature maps."""
 
 
 def _shape(data: dict[str, Any], shapes: Mapping[str, list[int | None]]) -> list[int | None]:

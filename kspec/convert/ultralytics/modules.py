@@ -119,11 +119,10 @@ def _conv(row: Row) -> Made:
     activation = row.arguments[6] if len(row.arguments) > 6 else True
     if not isinstance(activation, bool):
         raise Beyond(f"the activation `{activation}` of one Conv", "write `activation:` at the top for all of them")
-    return _convolved(row, channels, kernel, strides, pad, _get(row, 4, 1), _get(row, 5, 1), activation)
+    return _convolved(channels, kernel, strides, pad, _get(row, 4, 1), _get(row, 5, 1), activation)
 
 
 def _convolved(
-    row: Row,
     channels: int,
     kernel: int,
     strides: int,
@@ -160,7 +159,7 @@ def _use(block: str, arguments: dict[str, Any]) -> Step:
 def _depthwise(row: Row) -> Made:
     channels = _channels(row)
     kernel, strides = _get(row, 1, 1), _get(row, 2, 1)
-    return _convolved(row, channels, kernel, strides, groups=math.gcd(row.channels, channels))
+    return _convolved(channels, kernel, strides, groups=math.gcd(row.channels, channels))
 
 
 def _bottleneck(row: Row) -> Made:
