@@ -45,9 +45,8 @@ def chosen(given: str | None, output: str | os.PathLike[str]) -> str:
     Raises UsageError (``output-format``) for one that kspec does not write, or whose files end otherwise.
     """
     path = Path(output)
-    name = path.name.casefold()
     format = _by_name(given) if given is not None else _by_ending(path)
-    if not name.endswith(ENDINGS[format]):
+    if not path.name.endswith(ENDINGS[format]):
         help = f"the file's name ends in {' or '.join(f'`{each}`' for each in ENDINGS[format])}"
         raise UsageError(Problem("output-format", f"`{path}` is no name for {LABELS[format]}", help=help))
     return format
@@ -65,9 +64,8 @@ def _by_name(given: str) -> str:
 
 
 def _by_ending(path: Path) -> str:
-    name = path.name.casefold()
     for format, endings in ENDINGS.items():
-        if name.endswith(endings):
+        if path.name.endswith(endings):
             return format
     ending = path.suffix.casefold()
     if ending in _ELSEWHERE_ENDINGS:
