@@ -32,6 +32,9 @@ def test_what_cannot_be_meant_is_told() -> None:
     # neither kspec nor Keras reads such a file of weights again
     assert said(None, "model.NPZ")[0] == "kspec exports to no `.NPZ` files"
     assert said("weights", "model.Safetensors")[0] == "`model.Safetensors` is no name for weights"
+    # an ending alone is a hidden file's whole name, and says no format
+    assert said(None, "folder/.npz")[0] == "`folder/.npz` has no ending, which says the format"
+    assert said("weights", ".weights.h5")[0] == "`.weights.h5` is no name for weights"
     assert said("onxn", "model.onnx") == ("kspec exports no `onxn`", "did you mean `onnx`?")
     assert said("onnx", "model.xml") == ("`model.xml` is no name for ONNX", "the file's name ends in `.onnx`")
     assert said(None, "model.keras")[1] == "`kspec build SPEC -o FILE`"
