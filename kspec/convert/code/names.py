@@ -6,12 +6,15 @@ import builtins
 import keyword
 import re
 import unicodedata
+from collections.abc import Iterable
 
-_TAKEN = frozenset(
+TAKEN = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
-    | {"keras", "layers", "ops", "np", "os", "h5py", "pq", "Path", "HERE", "self", "x", "main", "call", "model"}
-    | {"load_data", "build_model", "load_model", "like", "super", "inputs", "outputs", "train_data", "validation_data"}
+    | {"keras", "layers", "ops", "np", "os", "csv", "h5py", "pq", "Any", "Path", "HERE", "self", "x", "main", "call"}
+    | {"load_data", "load_validation_data", "build_model", "load_model", "like", "super", "model", "inputs", "outputs"}
+    | {"train_data", "validation_data"}
 )
+"""What words mean in generated code already: Python's own, what the module imports, and what it defines itself."""
 
 
 def identifier(text: str) -> str:
@@ -36,7 +39,7 @@ class Words:
         self._taken: set[str] = set()
 
     def __contains__(self, word: str) -> bool:
-        return word in self._taken or word in _TAKEN or (self.outer is not None and word in self.outer)
+        return word in self._taken or word in TAKEN or (self.outer is not None and word in self.outer)
 
     def fresh(self, wanted: str) -> str:
         """The identifier `wanted`, or with a number behind it where it is taken; taken from now on."""
@@ -65,3 +68,12 @@ class Words:
             found = f"{base}{count}"
         self._taken.add(found)
         return found
+
+
+def beside(paths: Iterable[str]) -> Words:
+    """The identifiers of a module that imports classes of the person's own: they, and their modules, are taken."""
+    words = Words()
+    for path in paths:
+        words.take(path.partition(".")[0])
+        words.take(path.rpartition(".")[2])
+    return words

@@ -1,4 +1,4 @@
-"""A model's outputs, and its own class."""
+"""A model's outputs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,3 @@ def outputs_of(graph: Graph) -> tuple[Any, list[tuple[str, Ref]]]:
     named = len(operations) == len(outputs) and all(getattr(each, "kind", "") != "ops" for each in operations)
     plain = named and not any(isinstance(each, Graph) for each in operations)
     return ("list" if plain else "mapping"), list(outputs)
-
-
-def own_class(path: str | None, modules: dict[str, set[str]]) -> str:
-    """The name of the model's own class, which is noted as imported; an empty text where it has none."""
-    if path is None:
-        return ""
-    module, _, name = path.rpartition(".")
-    modules.setdefault(module, set()).add(name)
-    return name

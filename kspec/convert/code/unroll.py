@@ -10,8 +10,8 @@ from typing import Any
 from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments, quoted
 from kspec.convert.code.facts import Facts, gives_several, is_function
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
-from kspec.convert.code.names import Words
-from kspec.convert.code.outputs import outputs_of, own_class
+from kspec.convert.code.names import Words, beside
+from kspec.convert.code.outputs import outputs_of
 from kspec.convert.code.program import (
     Apply,
     Function,
@@ -38,7 +38,8 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
     """The program of a spec's graph; the layers `asked` for have their names. Raises Unsaid."""
     spec, graph = compiled.spec, compiled.graph
     modules: dict[str, set[str]] = {}
-    writer, outer, functions = Writer(modules), Words(), list[Function]()
+    writer, functions = Writer(modules), list[Function]()
+    outer = beside([*compiled.registry.custom, spec.class_ or ""])
     form, pairs = outputs_of(graph)
     named = frozenset(name for name, _ in pairs) if form == "list" else frozenset[str]()
     named |= asked
@@ -51,7 +52,7 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
         text = level.text(ref)
         outputs.append((name, f'ops.cast({text}, "float32")' if ref in facts.cast else text))
     policy = None if spec.dtype_policy is None else writer.value(spec.dtype_policy)
-    own = own_class(spec.class_, modules)
+    own = writer.own(spec.class_) if spec.class_ is not None else ""
     weights = spec.weights or ""
     body = level.body
     nested = frozenset(function.block for function in functions)

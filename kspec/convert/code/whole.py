@@ -9,8 +9,8 @@ from kspec.convert.code.expr import Expr, Items, arguments
 from kspec.convert.code.facts import Facts
 from kspec.convert.code.frames import Bound, Frame
 from kspec.convert.code.inlined import inlined
-from kspec.convert.code.names import Words
-from kspec.convert.code.outputs import outputs_of, own_class
+from kspec.convert.code.names import Words, beside
+from kspec.convert.code.outputs import outputs_of
 from kspec.convert.code.program import Given, Parameter, Program, Unsaid
 from kspec.convert.code.uses import Blocks
 from kspec.convert.code.values import Writer, has_variables, plain, type_of
@@ -29,7 +29,7 @@ class _Whole:
         self.compiled, self.facts, self.spec = compiled, facts, compiled.spec
         self.modules: dict[str, set[str]] = {}
         self.writer = Writer(self.modules)
-        self.words = Words()
+        self.words = beside([*compiled.registry.custom, self.spec.class_ or ""])
         data = compiled.source.data
         self.raw: Mapping[str, Any] = data if isinstance(data, dict) else {}
 
@@ -59,7 +59,7 @@ class _Whole:
             None if spec.dtype_policy is None else self.writer.value(spec.dtype_policy),
             self.facts.short,
             spec.weights or "",
-            own_class(spec.class_, self.modules),
+            self.writer.own(spec.class_) if spec.class_ is not None else "",
             frozenset(name for name, body in spec.blocks.items() if body.get("nested") is True),
             frozenset(blocks.shared),
             self.modules,

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -259,6 +260,60 @@ def test_hostile_values() -> None:
     )
     assert "SystemExit" in text
     assert not any(isinstance(node, ast.Raise) for node in ast.walk(ast.parse(text)))
+
+
+OWN = """import keras
+
+class Path(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+class Any(Path): ...
+class Scale(Path): ...
+class Twice(Path): ...
+"""
+
+
+@pytest.mark.parametrize("style", ["functional", "subclass"])
+def test_what_code_imports_means_nothing_else(style: str, in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes of one's own that are called as what the module imports, and steps and blocks as classes of one's own."""
+    monkeypatch.syspath_prepend(in_tmp)
+    Path("own_names.py").write_text(OWN, encoding="utf-8")
+    np.savez("train.npz", x=np.zeros((2, 4)), y=np.zeros((2, 4)))
+    Path("own.yaml").write_text(
+        "kspec: 1\ncustom: [own_names]\ninputs: {own_names: 4}\n"
+        "blocks: {twice: {layers: [{Dense: 4}, own_names.Twice, {Dense: 4}]}}\n"
+        "layers: [own_names.Path, {own_names.Scale: {}, name: Twice}, {own_names.Any: {}, name: Scale},\n"
+        "  twice, twice, {Add: {}, from: [previous, Scale, Twice]}]\n"
+        "compile: {optimizer: sgd, loss: mse}\ndata: {train: train.npz}\n",
+        encoding="utf-8",
+    )
+    notes: list[str] = []
+    text = kspec.code("own.yaml", style=style, train=True, trust=["own_names"], tell=notes.append)  # type: ignore[arg-type]
+    assert not notes
+    assert "own_names.Path()" in text
+    assert "own_names.Any(" in text
+    assert "from own_names import Scale, Twice\n" in text
+
+
+def test_a_class_out_of_reach(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name and its module's both mean something else in the code."""
+    monkeypatch.syspath_prepend(in_tmp)
+    Path("call.py").write_text(OWN, encoding="utf-8")
+    spec = "custom: [call]\ninputs: {x: 4}\nlayers: [call.Path]\n"
+    with pytest.raises(UsageError, match=r"`call\.Path` means something else in the code"):
+        kspec.code(kspec.loads(f"kspec: 1\n{spec}", trust=["call"]))
+
+
+@pytest.mark.parametrize("block", ["csv", "load_validation_data"])
+def test_functions_of_a_script_are_no_blocks(block: str, in_tmp: Path) -> None:
+    Path("train.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    text, _ = code(
+        f"inputs: {{x: 1}}\nblocks: {{{block}: {{layers: [{{Dense: 1}}]}}}}\nlayers: [{block}, {{Dense: 1, name: y}}]\n"
+        "compile: {optimizer: sgd, loss: mse}\ndata: {train: train.csv, fields: {x: a, y: b}}\n",
+        train=True,
+    )
+    assert f"def {block}_1(" in text
 
 
 @pytest.mark.parametrize(
