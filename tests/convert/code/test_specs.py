@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kspec
+from kspec.convert.code import trial
 from kspec.diagnostics import UsageError
 
 
@@ -332,6 +333,33 @@ def test_what_a_style_cannot_say(text: str, style: str, message: str, line: int)
     assert message in problem.message
     assert problem.span is not None
     assert problem.span.line == line
+
+
+@pytest.mark.parametrize("error", [MemoryError, AssertionError])
+def test_only_what_code_raises_speaks_against_it(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison's own mistakes are not the code's, and memory is the machine's."""
+    spec = "inputs: {x: 4}\nlayers: [{Dense: 4}]\n"
+
+    def raising(*_: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trial, "difference", raising)
+        with pytest.raises(error):
+            code(spec)
+    monkeypatch.setattr(trial, "run", lambda *_: {"build_model": raising})
+    with pytest.raises(MemoryError if error is MemoryError else UsageError):
+        code(spec)
+
+
+def test_a_class_that_does_not_say_how_it_was_made(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(in_tmp)
+    Path("silent.py").write_text(
+        OWN + "class Plus(Path):\n    def get_config(self):\n        raise ValueError\n", encoding="utf-8"
+    )
+    loaded = kspec.loads("kspec: 1\ncustom: [silent]\ninputs: {x: 4}\nlayers: [silent.Plus]\n", trust=["silent"])
+    with pytest.raises(UsageError, match=r"in this style: `plus` \(Plus\) does not say how it was made$"):
+        kspec.code(loaded)
 
 
 def test_usage(tmp_path: Path) -> None:
