@@ -8,6 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from kspec.convert.words import Numbers
+
 TAKEN = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
     | {"keras", "layers", "ops", "np", "os", "csv", "h5py", "pq", "Any", "Path", "HERE", "self", "x", "main", "call"}
@@ -37,17 +39,14 @@ class Words:
     def __init__(self, outer: Words | None = None) -> None:
         self.outer = outer
         self._taken: set[str] = set()
+        self._numbers = Numbers()
 
-    def __contains__(self, word: str) -> bool:
+    def __contains__(self, word: object) -> bool:
         return word in self._taken or word in TAKEN or (self.outer is not None and word in self.outer)
 
     def fresh(self, wanted: str) -> str:
         """The identifier `wanted`, or with a number behind it where it is taken; taken from now on."""
-        base, count = identifier(wanted), 0
-        found = base
-        while found in self:
-            count += 1
-            found = f"{base}_{count}"
+        found = self._numbers.free(identifier(wanted), self)
         self._taken.add(found)
         return found
 
@@ -58,14 +57,11 @@ class Words:
     def release(self, word: str) -> None:
         """The identifier may be taken again: a loop's variable, behind the loop."""
         self._taken.discard(word)
+        self._numbers.release(word)
 
     def fresh_class(self, wanted: str) -> str:
         """The same for a class."""
-        base, count = class_name(wanted), 1
-        found = base
-        while found in self:
-            count += 1
-            found = f"{base}{count}"
+        found = self._numbers.free(class_name(wanted), self, between="", first=2)
         self._taken.add(found)
         return found
 

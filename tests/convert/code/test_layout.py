@@ -112,6 +112,33 @@ def test_no_name_means_something_else(name: str) -> None:
     assert found not in ("keras", "x", "HERE")
 
 
+def test_many_of_a_word_are_counted_once() -> None:
+    """Each search for a number goes on where the last one stopped; a loop's variable may be taken again."""
+
+    class Counting(Words):
+        asked = 0
+
+        def __contains__(self, word: object) -> bool:
+            self.asked += 1
+            return super().__contains__(word)
+
+    words = Counting()
+    found = [words.fresh("dense") for _ in range(100)]
+    classes = [words.fresh_class("dense") for _ in range(100)]
+    assert (found[0], found[-1], classes[0], classes[1], classes[-1]) == (
+        "dense",
+        "dense_99",
+        "Dense",
+        "Dense2",
+        "Dense100",
+    )
+    assert words.asked < 800
+    for released in ("dense", "dense_7"):
+        words.release(released)
+        assert words.fresh("dense") == released
+    assert words.fresh("dense") == "dense_100"
+
+
 ATOMS = st.sampled_from(["a", "b", "c", "1", "2", "0.5", "true", "'text'", "items[1]", "len(items)"])
 
 
