@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from kspec.convert.code.expr import Expr, Items, arguments
@@ -151,12 +152,15 @@ def _last_name(layers: list[Any]) -> set[str]:
 
 def _in_order(raw: Mapping[str, Any], asked: Mapping[str, str]) -> list[str]:
     """Variables, each after those that it needs."""
+    places = {name: place for place, name in enumerate(raw) if name in asked}
+    sorter = TopologicalSorter({name: needed_by(raw[name]) & places.keys() for name in places})
+    try:
+        sorter.prepare()
+    except CycleError:
+        raise Unsaid("variables need each other") from None
     found: list[str] = []
-    waiting = [name for name in raw if name in asked]
-    while waiting:
-        ready = [name for name in waiting if not (needed_by(raw[name]) & set(waiting))]
-        if not ready:
-            raise Unsaid("variables need each other")
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=places.__getitem__)
+        sorter.done(*ready)
         found += ready
-        waiting = [name for name in waiting if name not in found]
     return found

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kspec
-from kspec.convert.code import trial
+from kspec.convert.code import trial, whole
 from kspec.diagnostics import UsageError
+from kspec.spec.variables import needed_by
 
 
 def code(text: str, style: Any = "functional", **more: Any) -> tuple[str, list[str]]:
@@ -360,6 +361,17 @@ def test_a_class_that_does_not_say_how_it_was_made(in_tmp: Path, monkeypatch: py
     loaded = kspec.loads("kspec: 1\ncustom: [silent]\ninputs: {x: 4}\nlayers: [silent.Plus]\n", trust=["silent"])
     with pytest.raises(UsageError, match=r"in this style: `plus` \(Plus\) does not say how it was made$"):
         kspec.code(loaded)
+
+
+def test_variables_are_ordered_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each after those that it needs, else in the spec's order; what one needs is asked once."""
+    asked: list[Any] = []
+    monkeypatch.setattr(whole, "needed_by", lambda value: asked.append(value) or needed_by(value))
+    chained: dict[str, Any] = {f"v{n}": f"$(v{n + 1} + 1)" for n in range(50)}
+    raw = {"last": "$v9", **chained, "v50": 1, "free": 2}
+    found = whole._in_order(raw, {name: name for name in raw if name != "v0"})
+    assert found == ["v50", "free", *(f"v{n}" for n in range(49, 8, -1)), "last", *(f"v{n}" for n in range(8, 0, -1))]
+    assert len(asked) == len(found)
 
 
 def test_usage(tmp_path: Path) -> None:
