@@ -50,10 +50,6 @@ class Calls:
             return self._previous(here)
         return self._wire(here.item["from"], here)
 
-    def begin(self, here: Here) -> Tensor:
-        """The tensor that a form's chains begin with."""
-        return self.wires(here)
-
     def _previous(self, here: Here) -> Tensor:
         if here.previous is None:
             raise Unsaid("no single input to begin with")
@@ -119,8 +115,8 @@ class Calls:
         if is_function(operation):
             return self.function(operation, value, step, here)
         arguments = self._arguments(operation, here)
-        made = self.writer.object(operation, value, here.frame.rename, self.policy(step, here))
         policy = self.policy(step, here)
+        made = self.writer.object(operation, value, here.frame.rename, policy)
         if policy is not None:
             made = made._replace(arguments=_last(made.arguments, "dtype", policy))
         if step is not None and step.trainable is False:

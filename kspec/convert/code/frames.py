@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kspec.convert.code.formulas import formula, part_text, parts_of
+from kspec.convert.code.formulas import formula, part_text
 from kspec.convert.code.names import Words
 from kspec.convert.code.program import Statement, Table, Unsaid
 from kspec.convert.code.values import has_variables
-from kspec.spec.expressions import ExpressionError, substitute
+from kspec.spec.expressions import ExpressionError, parse, substitute
 
 Tensor = Any
 """An expression, a list of such, or None where there is no single tensor."""
@@ -167,7 +167,7 @@ class Frame:
 def split(name: str) -> tuple[str, Any, str]:
     """A name with one variable in it: what is before it, the variable or expression, what is behind it."""
     try:
-        parts = parts_of(name)
+        parts = parse(name)
     except ExpressionError as error:
         raise Unsaid(error.message) from None
     variable = [part for part in parts if not isinstance(part, str)]

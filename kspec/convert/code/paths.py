@@ -13,10 +13,8 @@ class Paths:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.used = False
 
     def here(self, path: str) -> str:
         """The expression of a file's path."""
-        self.used = True
         relative = os.path.relpath(path, self.folder)
         return f"HERE / {quoted(Path(relative).as_posix())}"
