@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kspec.convert.code.expr import Argument, Expr, Text, quoted
+from kspec.convert.code.expr import Argument, Expr, Text
 from kspec.convert.code.facts import Facts, gives_several, is_function
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
 from kspec.convert.code.program import Apply, Kept, Make, New, Op, Saved, Unsaid
 from kspec.convert.code.values import Writer, has_variables, plain
+from kspec.convert.literals import quoted
 from kspec.diagnostics import Route
 from kspec.spec.calling import Caller
 from kspec.spec.compiled import Compiled

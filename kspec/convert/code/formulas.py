@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from kspec.convert.code.expr import number, quoted
 from kspec.convert.code.program import Unsaid
+from kspec.convert.literals import number, quoted
 from kspec.spec.expressions import Formula, Variable, parse
 
 Rename = Callable[[str], str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat, quoted
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat
 from kspec.convert.code.layout import signature, statement
+from kspec.convert.literals import quoted
 
 Kind = Literal["npz", "npy", "h5", "csv", "tsv", "parquet"]
 ARRAY = "np.ndarray"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kspec.convert.code.expr import quoted
+from kspec.convert.literals import quoted
 
 
 class Paths:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from kspec.convert.code.expr import Argument, Call, Expr, Pairs, Text, call, flat, quoted
-from kspec.convert.code.functional import harmless, later, parameters, policy_lines, title
+from kspec.convert.code.expr import Argument, Call, Expr, Pairs, Text, call, flat
+from kspec.convert.code.functional import later, parameters, policy_lines, title
 from kspec.convert.code.layout import signature, statement
 from kspec.convert.code.names import Words, beside
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Function, Program
 from kspec.convert.code.refusal import refuse
 from kspec.convert.code.selves import Selves
+from kspec.convert.literals import harmless, quoted
 from kspec.model.backend import load_keras
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments, quoted
+from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments
 from kspec.convert.code.facts import Facts, gives_several, is_function
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
 from kspec.convert.code.names import Words, beside
@@ -27,6 +27,7 @@ from kspec.convert.code.program import (
     Unsaid,
 )
 from kspec.convert.code.values import Writer, plain
+from kspec.convert.literals import quoted
 from kspec.model.heads import float32_heads
 from kspec.spec.compiled import Compiled
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref, refs

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kspec import catalog
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, number, quoted
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text
 from kspec.convert.code.formulas import Rename, formula
 from kspec.convert.code.names import TAKEN
 from kspec.convert.code.program import Unsaid
+from kspec.convert.literals import number, quoted
 from kspec.spec.objects import Object
 from kspec.spec.stepform import WORDS
 

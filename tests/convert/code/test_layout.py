@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, flat, number, quoted
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, flat
 from kspec.convert.code.formulas import formula
 from kspec.convert.code.layout import signature, statement
 from kspec.convert.code.names import Words, class_name, identifier
 from kspec.convert.code.program import Unsaid
+from kspec.convert.literals import number, quoted
 from kspec.spec.expressions import ExpressionError, substitute
 
 WORDS = ("x", "units", "kernel_initializer", "a_rather_long_name_of_something", "0.25", '"same"', "4 * width")
