@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kspec.convert.code.expr import Argument, Expr, Text
-from kspec.convert.code.facts import Facts, gives_several, is_function
+from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
 from kspec.convert.code.program import Apply, Kept, Make, New, Op, Saved, Unsaid
@@ -113,7 +113,7 @@ class Calls:
         step = self.only(here)
         copies = [each.operation for each in self.copies(here) if isinstance(each.operation, Object)]
         operation = copies[0] if copies else self._checked(key, value, here)
-        if is_function(operation):
+        if operation.kind == "ops":
             return self.function(operation, value, step, here)
         arguments = self._arguments(operation, here)
         policy = self.policy(step, here)

@@ -180,16 +180,30 @@ def split(name: str) -> tuple[str, Any, str]:
 
 def mentions(items: Any) -> Iterator[str]:
     """The names that steps take tensors by, those of chains inside too."""
-    for item in items if isinstance(items, list) else [items]:
-        if not isinstance(item, dict):
-            if isinstance(item, list):
-                yield from mentions(item)
-            continue
+    for item in _mappings(items):
         yield from _in_wires(item.get("from"))
-        for form in FORMS:
-            if form in item:
-                inner = item.get("layers") if form == "repeat" else item[form]
-                yield from mentions(list(inner.values()) if form == "parallel" and isinstance(inner, dict) else inner)
+
+
+def reuses(items: Any) -> Iterator[str]:
+    """The names of what `reuse` calls again."""
+    for item in _mappings(items):
+        if isinstance(item.get("reuse"), str):
+            yield item["reuse"]
+
+
+def _mappings(items: Any) -> Iterator[dict[str, Any]]:
+    """Steps with words in them, those of chains inside too."""
+    for item in items if isinstance(items, list) else [items]:
+        if isinstance(item, list):
+            yield from _mappings(item)
+        elif isinstance(item, dict):
+            yield item
+            for form in FORMS:
+                if form in item:
+                    inner = item.get("layers") if form == "repeat" else item[form]
+                    if form == "parallel" and isinstance(inner, dict):
+                        inner = list(inner.values())
+                    yield from _mappings(inner)
 
 
 def _in_wires(value: Any) -> Iterator[str]:
@@ -200,17 +214,3 @@ def _in_wires(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, dict)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _in_wires(item)
-
-
-def reuses(items: Any) -> Iterator[str]:
-    """The names of what `reuse` calls again."""
-    for item in items if isinstance(items, list) else [items]:
-        if isinstance(item, list):
-            yield from reuses(item)
-        elif isinstance(item, dict):
-            if isinstance(item.get("reuse"), str):
-                yield item["reuse"]
-            for form in FORMS:
-                if form in item:
-                    inner = item.get("layers") if form == "repeat" else item[form]
-                    yield from reuses(list(inner.values()) if form == "parallel" and isinstance(inner, dict) else inner)

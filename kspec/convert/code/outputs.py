@@ -19,3 +19,10 @@ def outputs_of(graph: Graph) -> tuple[Any, list[tuple[str, Ref]]]:
     named = len(operations) == len(outputs) and all(getattr(each, "kind", "") != "ops" for each in operations)
     plain = named and not any(isinstance(each, Graph) for each in operations)
     return ("list" if plain else "mapping"), list(outputs)
+
+
+def targets(outputs: Any) -> list[str]:
+    """What `outputs` of a spec or of a block names, whatever its form; nothing where it is left out."""
+    if isinstance(outputs, str):
+        return [outputs]
+    return list(outputs.values() if isinstance(outputs, dict) else outputs or [])

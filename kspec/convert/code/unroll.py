@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments
-from kspec.convert.code.facts import Facts, gives_several, is_function
+from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
 from kspec.convert.code.names import Words, beside
 from kspec.convert.code.outputs import outputs_of
@@ -29,6 +29,7 @@ from kspec.convert.code.program import (
 from kspec.convert.code.values import Writer, plain
 from kspec.convert.literals import quoted
 from kspec.model.heads import float32_heads
+from kspec.spec.canonical import is_function
 from kspec.spec.compiled import Compiled
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref, refs
 from kspec.spec.graph import Saved as SavedModel
@@ -48,10 +49,7 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
     level = Level(writer, Words(outer), outer, functions, facts.tensors, named)
     inputs = [level.input(given) for given in graph.inputs]
     level.calls(graph, heads)
-    outputs = []
-    for name, ref in pairs:
-        text = level.text(ref)
-        outputs.append((name, f'ops.cast({text}, "float32")' if ref in facts.cast else text))
+    outputs = [(name, facts.output(ref, level.text(ref))) for name, ref in pairs]
     policy = None if spec.dtype_policy is None else writer.value(spec.dtype_policy)
     own = writer.own(spec.class_) if spec.class_ is not None else ""
     weights = spec.weights or ""
@@ -138,7 +136,7 @@ class Level:
         constants = {key: self.writer.value(item) for key, item in node.call.items()}
         what: Any
         given: tuple[Argument, ...] = ()
-        if is_function(operation):
+        if is_function(layer):
             assert not isinstance(operation, (Graph, SavedModel))
             made = self.writer.object(operation)
             what = Op(function_call(operation, made, positional, named, constants))

@@ -9,6 +9,7 @@ from kspec.convert.code.calls import Here
 from kspec.convert.code.expr import Argument, Expr, Items, Text, texts
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.names import Words
+from kspec.convert.code.outputs import targets
 from kspec.convert.code.program import Apply, Function, Kept, Make, Model, Parameter, Unsaid, Use
 from kspec.convert.code.read import Reader
 from kspec.convert.code.values import has_variables, type_of
@@ -209,12 +210,7 @@ class Blocks(Reader):
         words = Words(self.words)
         own = {each: words.fresh(each) for each in defaults}
         outputs = body.get("outputs")
-        wanted = (
-            [outputs]
-            if isinstance(outputs, str)
-            else list(outputs.values() if isinstance(outputs, dict) else outputs or [])
-        )
-        frame = Frame(words, own, {**self.compiled.variables, **sample}, body["layers"], set(wanted))
+        frame = Frame(words, own, {**self.compiled.variables, **sample}, body["layers"], set(targets(outputs)))
         names = self._inputs(block)
         alone = names == ("input",)
         variables = (

@@ -11,7 +11,7 @@ from kspec.convert.code.facts import Facts
 from kspec.convert.code.frames import Bound, Frame
 from kspec.convert.code.inlined import inlined
 from kspec.convert.code.names import Words, beside
-from kspec.convert.code.outputs import outputs_of
+from kspec.convert.code.outputs import outputs_of, targets
 from kspec.convert.code.program import Given, Parameter, Program, Unsaid
 from kspec.convert.code.uses import Blocks
 from kspec.convert.code.values import Writer, has_variables, plain, type_of
@@ -93,19 +93,13 @@ class _Whole:
         if wanted is None:
             tensors = last if isinstance(last, list) else [last]
         else:
-            targets = (
-                [wanted] if isinstance(wanted, str) else list(wanted.values() if isinstance(wanted, dict) else wanted)
-            )
             tensors = []
-            for target in targets:
+            for target in targets(wanted):
                 found = frame.find(target)
                 tensors += found if isinstance(found, list) else [found]
         if len(tensors) != len(pairs) or not all(isinstance(each, str) for each in tensors):
             raise Unsaid("the outputs are not those of the chain's end")
-        found = []
-        for (name, ref), tensor in zip(pairs, tensors, strict=True):
-            found.append((name, f'ops.cast({tensor}, "float32")' if ref in self.facts.cast else tensor))
-        return found
+        return [(name, self.facts.output(ref, tensor)) for (name, ref), tensor in zip(pairs, tensors, strict=True)]
 
     def _parameters(self, frame: Frame) -> list[Parameter]:
         """The spec's variables that the code asks for; those that are made of others are computed from them."""
@@ -135,11 +129,7 @@ class _Whole:
 
 
 def _asked(outputs: Any) -> set[str]:
-    names = (
-        [outputs]
-        if isinstance(outputs, str)
-        else list(outputs.values() if isinstance(outputs, dict) else outputs or [])
-    )
+    names = targets(outputs)
     return {*names, *(name.rpartition(".")[0] for name in names)}
 
 
