@@ -28,7 +28,7 @@ class Bound(NamedTuple):
     """Tensors by the names that a block's outputs have."""
 
 
-class Kept(NamedTuple):
+class Tabled(NamedTuple):
     """A dict of tensors that loops make: names with one variable in them, between the same two texts."""
 
     variable: str
@@ -69,7 +69,7 @@ class Frame:
         """For each loop around the names that its steps ask for."""
         self.mentioned = {*self.counts, *outputs}
         self.again = set(reuses(items))
-        self.tables: list[Kept] = []
+        self.tables: list[Tabled] = []
 
     def rename(self, name: str) -> str:
         """The identifier of a variable; one of the whole spec is noted as asked for."""
@@ -136,7 +136,7 @@ class Frame:
             raise Unsaid(f"`{name}` is printed otherwise in Python")
         found = next((each for each in self.tables if (each.before, each.after) == (before, after)), None)
         if found is None:
-            found = Kept(self.words.fresh(re.sub("_+$", "", before) + "s" if before else "tensors"), before, after)
+            found = Tabled(self.words.fresh(re.sub("_+$", "", before) + "s" if before else "tensors"), before, after)
             self.tables.append(found)
             self.top.append(Table(found.variable))  # the loop stands behind it once it is written
         return f"{found.variable}[{part_text(part, self.rename)}]"
