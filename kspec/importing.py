@@ -162,7 +162,7 @@ def _check_name(output: Path) -> None:
 
 
 def _check_weights(path: Path, label: str) -> None:
-    if not path.name.endswith((".weights.h5", ".safetensors")):
+    if not path.name[1:].endswith((".weights.h5", ".safetensors")):  # an ending alone is a hidden file's name
         help = "its name ends in `.weights.h5` or `.safetensors`"
         raise UsageError(Problem("usage", f"`{path}` does not say what kind of weights to write", help=help))
     if label.endswith(".json") or label.startswith("keras.applications."):

@@ -19,8 +19,8 @@ from kspec.model.variables import by_path, check_plain
 
 
 def check_ending(path: Path) -> None:
-    """Raise UsageError for a file name whose ending is no model's."""
-    if not path.name.endswith((".keras", ".weights.h5", ".safetensors")):
+    """Raise UsageError for a file name whose ending is no model's, or that is nothing else."""
+    if not path.name[1:].endswith((".keras", ".weights.h5", ".safetensors")):
         help = "a whole model ends in `.keras`, its weights alone in `.weights.h5` or `.safetensors`"
         raise UsageError(Problem("usage", f"`{path.name}` does not say what to save", help=help))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
+import h5py
 import numpy as np
 import pytest
 
 import kspec
+from kspec.convert.code.loading import Column, Part, loader
 from tests.conftest import SPECS, run_kspec
 
 SPEC = """\
@@ -119,6 +123,27 @@ def test_tables(project: Path) -> None:
     x, y = namespace["load_data"](project / "train.csv")  # type: ignore[operator]
     np.testing.assert_allclose(x, X, rtol=1e-6)
     np.testing.assert_array_equal(y, Y)
+
+
+@pytest.mark.parametrize("name", ["reason for leaving", "classes.index of it", '"]'])
+@pytest.mark.parametrize("kind", ["csv", "h5"])
+def test_columns_of_words_are_called_anything(name: str, kind: Literal["csv", "h5"], tmp_path: Path) -> None:
+    """What a column is called stands in the code as a text, whatever of the code's own it holds."""
+    path = tmp_path / f"data.{kind}"
+    if kind == "csv":
+        quoted = name.replace('"', '""')
+        path.write_text(f'a,"{quoted}"\n1,no\n2,classes.index\n', encoding="utf-8")
+    else:
+        with h5py.File(path, "w") as file:
+            file["a"], file[name] = [1.0, 2.0], ["no", "classes.index"]
+    columns = (
+        Column("input", "x", ("a",), "float32"),
+        Column("target", "y", (name,), "int32", ("classes.index", "no")),
+    )
+    namespace: dict[str, Any] = {"np": np, "csv": csv, "h5py": h5py, "Path": Path}
+    exec("\n".join(loader("load_data", Part(str(path), kind, columns, True, True))), namespace)
+    x, y = namespace["load_data"](path)
+    assert (x.tolist(), y.tolist()) == ([1, 2], [1, 0])
 
 
 def loaded(path: Path) -> dict[str, object]:

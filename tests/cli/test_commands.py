@@ -92,6 +92,7 @@ def test_help_and_version() -> None:
         (["check", "empty"], "there is no spec in `empty`"),
         (["show", "small.yaml", "--stage", "grpah"], "did you mean `graph`?"),
         (["build", "small.yaml", "-o", "model.h5"], "does not say what to save"),
+        (["build", "small.yaml", "-o", ".keras"], "does not say what to save"),
         (["build", "small.yaml", "--max-memory", "much"], "is not a size"),
         (["fit", "small.yaml"], "no data to work on"),
         (["predict", "small.yaml", "-o", "p.npz"], "a spec alone has no trained weights"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kspec.convert.code.expr import Argument, Expr, Text, quoted
-from kspec.convert.code.facts import Facts, gives_several, is_function
+from kspec.convert.code.expr import Argument, Expr, Text
+from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
 from kspec.convert.code.program import Apply, Kept, Make, New, Op, Saved, Unsaid
 from kspec.convert.code.values import Writer, has_variables, plain
+from kspec.convert.literals import quoted
 from kspec.diagnostics import Route
 from kspec.spec.calling import Caller
 from kspec.spec.compiled import Compiled
@@ -49,10 +50,6 @@ class Calls:
         if "from" not in here.item:
             return self._previous(here)
         return self._wire(here.item["from"], here)
-
-    def begin(self, here: Here) -> Tensor:
-        """The tensor that a form's chains begin with."""
-        return self.wires(here)
 
     def _previous(self, here: Here) -> Tensor:
         if here.previous is None:
@@ -116,11 +113,11 @@ class Calls:
         step = self.only(here)
         copies = [each.operation for each in self.copies(here) if isinstance(each.operation, Object)]
         operation = copies[0] if copies else self._checked(key, value, here)
-        if is_function(operation):
+        if operation.kind == "ops":
             return self.function(operation, value, step, here)
         arguments = self._arguments(operation, here)
-        made = self.writer.object(operation, value, here.frame.rename, self.policy(step, here))
         policy = self.policy(step, here)
+        made = self.writer.object(operation, value, here.frame.rename, policy)
         if policy is not None:
             made = made._replace(arguments=_last(made.arguments, "dtype", policy))
         if step is not None and step.trainable is False:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import NamedTuple, Union
 
@@ -75,25 +74,3 @@ def flat(value: Expr) -> str:
 def flat_argument(argument: Argument) -> str:
     """An argument on one line."""
     return f"{argument.key}={flat(argument.value)}" if argument.key else flat(argument.value)
-
-
-def quoted(text: str) -> str:
-    """A string's literal, in double quotes wherever that needs no more escapes.
-
-    Whatever the text holds, Python reads it back as that text.
-    """
-    plain = repr(text)
-    if plain[0] == "'" and '"' not in text:
-        return '"' + plain[1:-1].replace("\\'", "'") + '"'
-    if plain[0] == "'" and "'" in text and text.count('"') <= text.count("'"):
-        return '"' + plain[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
-    return plain
-
-
-def number(value: float) -> str:
-    """A finite number's literal, as a person writes it: `1e-5`."""
-    if isinstance(value, int):
-        return repr(value)
-    text = json.dumps(value)
-    digits, e, exponent = text.partition("e")
-    return text if not e else f"{digits}e{int(exponent)}"

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from kspec.diagnostics import Route
 from kspec.model.heads import float32_heads
 from kspec.spec.graph import Graph, Ref
-from kspec.spec.objects import Object
 from kspec.spec.steps import Expanded, Nested, Step
 
 
@@ -21,6 +20,10 @@ class Facts(NamedTuple):
     tensors: Mapping[str, Any]
     cast: frozenset[Ref]
     short: bool
+
+    def output(self, ref: Ref, tensor: str) -> str:
+        """The expression of an output, which `tensor` is before it is cast."""
+        return f'ops.cast({tensor}, "float32")' if ref in self.cast else tensor
 
 
 def facts(expanded: Expanded, graph: Graph, tensors: Mapping[str, Any], short: bool) -> Facts:
@@ -70,8 +73,3 @@ def _is_short(tensor: Any, ref: Ref) -> bool:
     if isinstance(tensor, (list, tuple)):
         tensor = tensor[ref.output if isinstance(ref.output, int) else 0]
     return str(getattr(tensor, "dtype", "")) in ("float16", "bfloat16")
-
-
-def is_function(operation: Any) -> bool:
-    """Whether an operation is a function of keras.ops."""
-    return isinstance(operation, Object) and operation.kind == "ops"

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from kspec.convert.code.expr import number, quoted
 from kspec.convert.code.program import Unsaid
+from kspec.convert.literals import number, quoted
 from kspec.spec.expressions import Formula, Variable, parse
 
 Rename = Callable[[str], str]
@@ -40,7 +40,7 @@ def formula(text: str, rename: Rename) -> str:
     """A scalar with variables in it as a Python expression; in the midst of a text, as an f-string."""
     parts = parse(text)
     if len(parts) == 1 and not isinstance(parts[0], str):
-        return _part(parts[0], rename)
+        return part_text(parts[0], rename)
     pieces = []
     for part in parts:
         if isinstance(part, str):
@@ -50,25 +50,16 @@ def formula(text: str, rename: Rename) -> str:
     return 'f"' + "".join(pieces) + '"'
 
 
-def parts_of(text: str) -> tuple[str | Variable | Formula, ...]:
-    """The literal pieces, variables and expressions of a scalar."""
-    return parse(text)
-
-
 def part_text(part: Variable | Formula, rename: Rename) -> str:
     """One variable or expression as Python."""
-    return _part(part, rename)
-
-
-def _part(part: Any, rename: Rename) -> str:
     if isinstance(part, Variable):
         return rename(part.name)
     return _written(part.tree, rename)[0]
 
 
-def _inner(part: Any, rename: Rename) -> str:
+def _inner(part: Variable | Formula, rename: Rename) -> str:
     """Inside of an f-string, where Python takes its own quotes and backslashes from 3.12 on only."""
-    found = _part(part, rename)
+    found = part_text(part, rename)
     if "'" in found or "\\" in found:
         raise Unsaid(f"`{found}` stands inside a text")
     return found.replace('"', "'")

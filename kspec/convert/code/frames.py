@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kspec.convert.code.formulas import formula, part_text, parts_of
+from kspec.convert.code.formulas import formula, part_text
 from kspec.convert.code.names import Words
 from kspec.convert.code.program import Statement, Table, Unsaid
 from kspec.convert.code.values import has_variables
-from kspec.spec.expressions import ExpressionError, substitute
+from kspec.spec.expressions import ExpressionError, parse, substitute
 
 Tensor = Any
 """An expression, a list of such, or None where there is no single tensor."""
@@ -28,7 +28,7 @@ class Bound(NamedTuple):
     """Tensors by the names that a block's outputs have."""
 
 
-class Kept(NamedTuple):
+class Tabled(NamedTuple):
     """A dict of tensors that loops make: names with one variable in them, between the same two texts."""
 
     variable: str
@@ -69,7 +69,7 @@ class Frame:
         """For each loop around the names that its steps ask for."""
         self.mentioned = {*self.counts, *outputs}
         self.again = set(reuses(items))
-        self.tables: list[Kept] = []
+        self.tables: list[Tabled] = []
 
     def rename(self, name: str) -> str:
         """The identifier of a variable; one of the whole spec is noted as asked for."""
@@ -136,7 +136,7 @@ class Frame:
             raise Unsaid(f"`{name}` is printed otherwise in Python")
         found = next((each for each in self.tables if (each.before, each.after) == (before, after)), None)
         if found is None:
-            found = Kept(self.words.fresh(re.sub("_+$", "", before) + "s" if before else "tensors"), before, after)
+            found = Tabled(self.words.fresh(re.sub("_+$", "", before) + "s" if before else "tensors"), before, after)
             self.tables.append(found)
             self.top.append(Table(found.variable))  # the loop stands behind it once it is written
         return f"{found.variable}[{part_text(part, self.rename)}]"
@@ -167,7 +167,7 @@ class Frame:
 def split(name: str) -> tuple[str, Any, str]:
     """A name with one variable in it: what is before it, the variable or expression, what is behind it."""
     try:
-        parts = parts_of(name)
+        parts = parse(name)
     except ExpressionError as error:
         raise Unsaid(error.message) from None
     variable = [part for part in parts if not isinstance(part, str)]
@@ -180,16 +180,30 @@ def split(name: str) -> tuple[str, Any, str]:
 
 def mentions(items: Any) -> Iterator[str]:
     """The names that steps take tensors by, those of chains inside too."""
-    for item in items if isinstance(items, list) else [items]:
-        if not isinstance(item, dict):
-            if isinstance(item, list):
-                yield from mentions(item)
-            continue
+    for item in _mappings(items):
         yield from _in_wires(item.get("from"))
-        for form in FORMS:
-            if form in item:
-                inner = item.get("layers") if form == "repeat" else item[form]
-                yield from mentions(list(inner.values()) if form == "parallel" and isinstance(inner, dict) else inner)
+
+
+def reuses(items: Any) -> Iterator[str]:
+    """The names of what `reuse` calls again."""
+    for item in _mappings(items):
+        if isinstance(item.get("reuse"), str):
+            yield item["reuse"]
+
+
+def _mappings(items: Any) -> Iterator[dict[str, Any]]:
+    """Steps with words in them, those of chains inside too."""
+    for item in items if isinstance(items, list) else [items]:
+        if isinstance(item, list):
+            yield from _mappings(item)
+        elif isinstance(item, dict):
+            yield item
+            for form in FORMS:
+                if form in item:
+                    inner = item.get("layers") if form == "repeat" else item[form]
+                    if form == "parallel" and isinstance(inner, dict):
+                        inner = list(inner.values())
+                    yield from _mappings(inner)
 
 
 def _in_wires(value: Any) -> Iterator[str]:
@@ -200,17 +214,3 @@ def _in_wires(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, dict)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _in_wires(item)
-
-
-def reuses(items: Any) -> Iterator[str]:
-    """The names of what `reuse` calls again."""
-    for item in items if isinstance(items, list) else [items]:
-        if isinstance(item, list):
-            yield from reuses(item)
-        elif isinstance(item, dict):
-            if isinstance(item.get("reuse"), str):
-                yield item["reuse"]
-            for form in FORMS:
-                if form in item:
-                    inner = item.get("layers") if form == "repeat" else item[form]
-                    yield from reuses(list(inner.values()) if form == "parallel" and isinstance(inner, dict) else inner)

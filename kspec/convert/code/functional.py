@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat, quoted, texts
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat, texts
 from kspec.convert.code.layout import signature, statement
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import (
@@ -23,6 +23,7 @@ from kspec.convert.code.program import (
     Table,
     Use,
 )
+from kspec.convert.literals import harmless, quoted
 
 TENSOR = "keras.KerasTensor"
 
@@ -68,11 +69,6 @@ def title(program: Program) -> str:
     if program.name is None:
         return "Build the model."
     return f"Build the model `{harmless(program.name)}`."
-
-
-def harmless(name: str) -> str:
-    """A name as it may stand in a docstring."""
-    return "".join(char for char in name if char.isprintable() and char not in '\\"')
 
 
 def policy_lines(program: Program) -> list[str]:

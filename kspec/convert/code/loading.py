@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat, quoted
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat
 from kspec.convert.code.layout import signature, statement
+from kspec.convert.literals import quoted
 
 Kind = Literal["npz", "npy", "h5", "csv", "tsv", "parquet"]
 ARRAY = "np.ndarray"
@@ -126,16 +127,16 @@ def _plain_text(column: Column, part: Part) -> str:
 
 def _coded(column: Column, part: Part) -> Expr:
     """Texts as whole numbers, or as rows with a one."""
-    name = column.names[0]
+    name = quoted(column.names[0])
+    each, variable, over = "text", "text", f"data[{name}]"
     if part.kind in ("csv", "tsv"):
-        texts = f"row[{quoted(name)}] for row in rows"
-        each, over = texts.split(" for ", 1)
-        made = f"classes.index({each}) for {over}"
-    else:
-        values = {"parquet": f"data[{quoted(name)}].to_pylist()", "h5": f"data[{quoted(name)}].asstr()[:]"}
-        made = f"classes.index(text) for text in {values.get(part.kind, f'data[{quoted(name)}]')}"
+        each, variable, over = f"row[{name}]", "row", "rows"
+    elif part.kind == "parquet":
+        over += ".to_pylist()"
+    elif part.kind == "h5":
+        over += ".asstr()[:]"
     listed = ", ".join(quoted(text) for text in column.classes)
-    inner = f"[{made.replace('classes.index', f'[{listed}].index')}]"
+    inner = f"[[{listed}].index({each}) for {variable} in {over}]"
     if column.is_row:
         return Text(f'np.eye({len(column.classes)}, dtype="float32")[{inner}]')
     return call("np.array", Text(inner), Text('"int32"'))

@@ -6,12 +6,17 @@ import builtins
 import keyword
 import re
 import unicodedata
+from collections.abc import Iterable
 
-_TAKEN = frozenset(
+from kspec.convert.words import Numbers
+
+TAKEN = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
-    | {"keras", "layers", "ops", "np", "os", "h5py", "pq", "Path", "HERE", "self", "x", "main", "call", "model"}
-    | {"load_data", "build_model", "load_model", "like", "super", "inputs", "outputs", "train_data", "validation_data"}
+    | {"keras", "layers", "ops", "np", "os", "csv", "h5py", "pq", "Any", "Path", "HERE", "self", "x", "main", "call"}
+    | {"load_data", "load_validation_data", "build_model", "load_model", "like", "super", "model", "inputs", "outputs"}
+    | {"train_data", "validation_data"}
 )
+"""What words mean in generated code already: Python's own, what the module imports, and what it defines itself."""
 
 
 def identifier(text: str) -> str:
@@ -34,17 +39,14 @@ class Words:
     def __init__(self, outer: Words | None = None) -> None:
         self.outer = outer
         self._taken: set[str] = set()
+        self._numbers = Numbers()
 
-    def __contains__(self, word: str) -> bool:
-        return word in self._taken or word in _TAKEN or (self.outer is not None and word in self.outer)
+    def __contains__(self, word: object) -> bool:
+        return word in self._taken or word in TAKEN or (self.outer is not None and word in self.outer)
 
     def fresh(self, wanted: str) -> str:
         """The identifier `wanted`, or with a number behind it where it is taken; taken from now on."""
-        base, count = identifier(wanted), 0
-        found = base
-        while found in self:
-            count += 1
-            found = f"{base}_{count}"
+        found = self._numbers.free(identifier(wanted), self)
         self._taken.add(found)
         return found
 
@@ -55,13 +57,19 @@ class Words:
     def release(self, word: str) -> None:
         """The identifier may be taken again: a loop's variable, behind the loop."""
         self._taken.discard(word)
+        self._numbers.release(word)
 
     def fresh_class(self, wanted: str) -> str:
         """The same for a class."""
-        base, count = class_name(wanted), 1
-        found = base
-        while found in self:
-            count += 1
-            found = f"{base}{count}"
+        found = self._numbers.free(class_name(wanted), self, between="", first=2)
         self._taken.add(found)
         return found
+
+
+def beside(paths: Iterable[str]) -> Words:
+    """The identifiers of a module that imports classes of the person's own: they, and their modules, are taken."""
+    words = Words()
+    for path in paths:
+        words.take(path.partition(".")[0])
+        words.take(path.rpartition(".")[2])
+    return words

@@ -1,4 +1,4 @@
-"""A model's outputs, and its own class."""
+"""A model's outputs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ def outputs_of(graph: Graph) -> tuple[Any, list[tuple[str, Ref]]]:
     return ("list" if plain else "mapping"), list(outputs)
 
 
-def own_class(path: str | None, modules: dict[str, set[str]]) -> str:
-    """The name of the model's own class, which is noted as imported; an empty text where it has none."""
-    if path is None:
-        return ""
-    module, _, name = path.rpartition(".")
-    modules.setdefault(module, set()).add(name)
-    return name
+def targets(outputs: Any) -> list[str]:
+    """What `outputs` of a spec or of a block names, whatever its form; nothing where it is left out."""
+    if isinstance(outputs, str):
+        return [outputs]
+    return list(outputs.values() if isinstance(outputs, dict) else outputs or [])

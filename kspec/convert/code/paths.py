@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kspec.convert.code.expr import quoted
+from kspec.convert.literals import quoted
 
 
 class Paths:
@@ -13,10 +13,8 @@ class Paths:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.used = False
 
     def here(self, path: str) -> str:
         """The expression of a file's path."""
-        self.used = True
         relative = os.path.relpath(path, self.folder)
         return f"HERE / {quoted(Path(relative).as_posix())}"

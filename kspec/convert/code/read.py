@@ -90,7 +90,7 @@ class Reader(Calls):
         variable, count = next(iter(value.items())) if isinstance(value, dict) else (None, value)
         sample = frame.filled(count)
         walked = sample if isinstance(sample, list) else range(sample)
-        previous = self.begin(here)
+        previous = self.wires(here)
         if len(walked) == 0 and not has_variables(count):
             return previous
         if not isinstance(previous, str):
@@ -135,7 +135,7 @@ class Reader(Calls):
     def residual(self, value: Any, here: Here) -> Tensor:
         """A chain and its input, joined."""
         frame = here.frame
-        begin = self.begin(here)
+        begin = self.wires(here)
         if not isinstance(begin, str):
             raise Unsaid("a residual of several tensors")
         previous = begin
@@ -166,7 +166,7 @@ class Reader(Calls):
     def parallel(self, value: Any, here: Here) -> Tensor:
         """Chains side by side on the same tensor."""
         frame = here.frame
-        begin = self.begin(here)
+        begin = self.wires(here)
         ends: list[Any] = []
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
             if has_variables(key):

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kspec import catalog
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, arguments, call, quoted
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, arguments, call
 from kspec.convert.code.layout import statement
 from kspec.convert.code.loading import Part, loader
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program
 from kspec.convert.code.refusal import refuse
 from kspec.convert.code.values import Writer
+from kspec.convert.literals import quoted
 from kspec.spec.objects import Object
 from kspec.spec.schema import Compile, Fit, Spec
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Text, call, flat, quoted
-from kspec.convert.code.functional import harmless, later, parameters, policy_lines, saved_lines, settled, title
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Text, call, flat
+from kspec.convert.code.functional import later, parameters, policy_lines, saved_lines, settled, title
 from kspec.convert.code.layout import signature, statement
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import (
@@ -25,6 +25,7 @@ from kspec.convert.code.program import (
     Use,
 )
 from kspec.convert.code.refusal import refuse
+from kspec.convert.literals import harmless, quoted
 from kspec.diagnostics import Route
 
 SEQUENTIAL = "keras.Sequential"

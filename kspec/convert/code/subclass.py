@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from kspec.convert.code.expr import Argument, Call, Expr, Pairs, Text, call, flat, quoted
-from kspec.convert.code.functional import harmless, later, parameters, policy_lines, title
+from kspec.convert.code.expr import Argument, Call, Expr, Pairs, Text, call, flat
+from kspec.convert.code.functional import later, parameters, policy_lines, title
 from kspec.convert.code.layout import signature, statement
-from kspec.convert.code.names import Words
+from kspec.convert.code.names import Words, beside
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Function, Program
 from kspec.convert.code.refusal import refuse
 from kspec.convert.code.selves import Selves
+from kspec.convert.literals import harmless, quoted
 from kspec.model.backend import load_keras
 
 
@@ -25,16 +26,15 @@ def subclass(program: Program, paths: Paths) -> list[list[str]]:
         )
     if program.weights:
         refuse("the file of weights is that of a functional model", ("weights",), help)
-    words = Words()
-    classes = {function.name: words.fresh_class(function.block) for function in program.functions}
-    name = words.fresh_class(program.name or "Network")
+    *blocks, name = classes_of(program)
+    classes = {function.name: block for function, block in zip(program.functions, blocks, strict=True)}
     made = [_block(function, classes, program, paths) for function in program.functions]
     return [*made, _model(program, name, classes, paths), _build(program, name)]
 
 
 def classes_of(program: Program) -> list[str]:
     """The names of the code's own classes."""
-    words = Words()
+    words = beside(f"{module}.{name}" for module, names in program.modules.items() for name in names)
     return [
         *(words.fresh_class(function.block) for function in program.functions),
         words.fresh_class(program.name or "Network"),

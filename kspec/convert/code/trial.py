@@ -8,12 +8,14 @@ Modules of the person's own are imported only where they are trusted: without th
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kspec.convert.code.program import Program
 from kspec.convert.ordering import ordered_calls
+from kspec.convert.problems import Unwritable
 from kspec.convert.sameness import difference
 from kspec.model.archive import load_shapes
 from kspec.model.backend import load_keras
@@ -39,18 +41,37 @@ def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequen
     before = keras.config.dtype_policy()
     try:
         with abstract_variables():
-            made = run(text, folder, program.shared, classes)["build_model"]()
-            if classes:
-                made = traced(made, built)
+            with _what_code_raises():
+                made = run(text, folder, program.shared, classes)["build_model"]()
+                if classes:
+                    made = traced(made, built)
             one, other = ends(built, program, built), ends(made, program, built)
             what = difference(flattened(one), flattened(other)) if classes else difference(one, other)
-            if not what and classes:  # and as it will be used
-                what = _weights_differ(built, run(text, folder, frozenset())["build_model"]())
-            return what
-    except Exception as error:  # whatever the code does, it is not the model then
-        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            if what or not classes:
+                return what
+            with _what_code_raises():  # and as it will be used
+                made = run(text, folder, frozenset())["build_model"]()
+            return _weights_differ(built, made)
+    except (_Raised, Unwritable) as error:
+        return str(error)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+class _Raised(Exception):
+    """What generated code has raised."""
+
+
+@contextmanager
+def _what_code_raises() -> Iterator[None]:
+    """Whatever the code in the block raises, it does not make the model then: `_Raised`, in one line."""
+    try:
+        yield
+    except MemoryError:  # which is about this machine
+        raise
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        raise _Raised(f"{type(error).__name__}: {said[0] if said else ''}") from error
 
 
 def run(text: str, folder: Path, shared: frozenset[str], classes: Sequence[str] = ()) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments, quoted
-from kspec.convert.code.facts import Facts, gives_several, is_function
+from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments
+from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
-from kspec.convert.code.names import Words
-from kspec.convert.code.outputs import outputs_of, own_class
+from kspec.convert.code.names import Words, beside
+from kspec.convert.code.outputs import outputs_of
 from kspec.convert.code.program import (
     Apply,
     Function,
@@ -27,7 +27,9 @@ from kspec.convert.code.program import (
     Unsaid,
 )
 from kspec.convert.code.values import Writer, plain
+from kspec.convert.literals import quoted
 from kspec.model.heads import float32_heads
+from kspec.spec.canonical import is_function
 from kspec.spec.compiled import Compiled
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref, refs
 from kspec.spec.graph import Saved as SavedModel
@@ -38,7 +40,8 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
     """The program of a spec's graph; the layers `asked` for have their names. Raises Unsaid."""
     spec, graph = compiled.spec, compiled.graph
     modules: dict[str, set[str]] = {}
-    writer, outer, functions = Writer(modules), Words(), list[Function]()
+    writer, functions = Writer(modules), list[Function]()
+    outer = beside([*compiled.registry.custom, spec.class_ or ""])
     form, pairs = outputs_of(graph)
     named = frozenset(name for name, _ in pairs) if form == "list" else frozenset[str]()
     named |= asked
@@ -46,12 +49,9 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
     level = Level(writer, Words(outer), outer, functions, facts.tensors, named)
     inputs = [level.input(given) for given in graph.inputs]
     level.calls(graph, heads)
-    outputs = []
-    for name, ref in pairs:
-        text = level.text(ref)
-        outputs.append((name, f'ops.cast({text}, "float32")' if ref in facts.cast else text))
+    outputs = [(name, facts.output(ref, level.text(ref))) for name, ref in pairs]
     policy = None if spec.dtype_policy is None else writer.value(spec.dtype_policy)
-    own = own_class(spec.class_, modules)
+    own = writer.own(spec.class_) if spec.class_ is not None else ""
     weights = spec.weights or ""
     body = level.body
     nested = frozenset(function.block for function in functions)
@@ -136,7 +136,7 @@ class Level:
         constants = {key: self.writer.value(item) for key, item in node.call.items()}
         what: Any
         given: tuple[Argument, ...] = ()
-        if is_function(operation):
+        if is_function(layer):
             assert not isinstance(operation, (Graph, SavedModel))
             made = self.writer.object(operation)
             what = Op(function_call(operation, made, positional, named, constants))

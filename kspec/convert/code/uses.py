@@ -9,10 +9,12 @@ from kspec.convert.code.calls import Here
 from kspec.convert.code.expr import Argument, Expr, Items, Text, texts
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.names import Words
+from kspec.convert.code.outputs import targets
 from kspec.convert.code.program import Apply, Function, Kept, Make, Model, Parameter, Unsaid, Use
 from kspec.convert.code.read import Reader
 from kspec.convert.code.values import has_variables, type_of
 from kspec.spec.objects import Checker
+from kspec.spec.steps import Step
 from kspec.spec.variables import resolve_variables
 
 
@@ -43,17 +45,17 @@ class Blocks(Reader):
         given = self._given(block, value)
         sample = self._sample(block, given, frame)
         function = self._function(block, "model" if nested or again else "inline", sample)
-        variables = self._variables(function, block, given, sample, frame)
+        variables = self._variables(function, given, sample, frame)
         if function.kind == "model":
             return self._model(function, variables, block, own, automatic, nested, here)
-        wires = self._tensors(function, block, here)
+        wires = self._tensors(block, here)
         return self._called(
             Use(function, variables, _hint(own, automatic, block)), [*wires], function, own, automatic, here
         )
 
     # -- a use -------------------------------------------------------------------------------------------------
 
-    def _tensors(self, function: Function, block: str, here: Here) -> list[str]:
+    def _tensors(self, block: str, here: Here) -> list[str]:
         """What a use is given, in the order of the block's inputs."""
         wires = self.wires(here)
         names = self._inputs(block)
@@ -121,7 +123,7 @@ class Blocks(Reader):
         """A use as a keras.Model: a nested block, or one that is used again."""
         frame = here.frame
         step = self.only(here) if nested else None
-        wires = self._tensors(function, block, here)
+        wires = self._tensors(block, here)
         if frame.rounds and isinstance(own, str) and own in frame.again:
             raise Unsaid(f"`{own}` is called again, and there are many")
         variable = frame.words.fresh(f"{block}_model")
@@ -143,7 +145,7 @@ class Blocks(Reader):
         return self._called(Kept(variable), wires, function, own, automatic, here)
 
     def _again_model(self, function: Function, variable: str, block: str, here: Here) -> Tensor:
-        wires = self._tensors(function, block, here)
+        wires = self._tensors(block, here)
         return self._called(Kept(variable), wires, function, here.item.get("name"), self._name_of_use(here), here)
 
     def _name_of_use(self, here: Here) -> str | None:
@@ -151,17 +153,13 @@ class Blocks(Reader):
         if "name" in here.item:
             return None
         found = {
-            step.scope[:-1].removeprefix(self._scope_of(step, here))
+            step.scope[:-1].removeprefix(_scope_around(step))
             for steps in self.facts.copies.values()
             for step in steps
             if step.uses and step.uses[-1] == here.route and step.scope.endswith(".")
         }
         found |= {each.name.removeprefix(each.scope) for each in self.copies(here)}
         return found.pop() if len(found) == 1 else None
-
-    def _scope_of(self, step: Any, here: Here) -> str:
-        """The names before a use's own: those of the uses around it."""
-        return step.scope[:-1].rpartition(".")[0] + "." if "." in step.scope[:-1] else ""
 
     # -- variables ---------------------------------------------------------------------------------------------
 
@@ -182,7 +180,7 @@ class Blocks(Reader):
         return resolve_variables({**defaults, **values}, set(values), self.compiled.variables, (), checker)
 
     def _variables(
-        self, function: Function, block: str, given: Mapping[str, Any], sample: Mapping[str, Any], frame: Frame
+        self, function: Function, given: Mapping[str, Any], sample: Mapping[str, Any], frame: Frame
     ) -> tuple[Argument, ...]:
         """What a use passes: the block's variables, and those of the whole spec that the block takes."""
         idents = self._identifiers[function.name]
@@ -212,12 +210,7 @@ class Blocks(Reader):
         words = Words(self.words)
         own = {each: words.fresh(each) for each in defaults}
         outputs = body.get("outputs")
-        wanted = (
-            [outputs]
-            if isinstance(outputs, str)
-            else list(outputs.values() if isinstance(outputs, dict) else outputs or [])
-        )
-        frame = Frame(words, own, {**self.compiled.variables, **sample}, body["layers"], set(wanted))
+        frame = Frame(words, own, {**self.compiled.variables, **sample}, body["layers"], set(targets(outputs)))
         names = self._inputs(block)
         alone = names == ("input",)
         variables = (
@@ -277,6 +270,11 @@ def _results(outputs: Any, last: Tensor, frame: Frame) -> tuple[tuple[str, ...],
         names.append(str(name))
         found.append(_one(frame.find(target)))
     return tuple(found), tuple(names)
+
+
+def _scope_around(step: Step) -> str:
+    """The names before a use's own: those of the uses around it."""
+    return step.scope[:-1].rpartition(".")[0] + "." if "." in step.scope[:-1] else ""
 
 
 def _one(tensor: Tensor) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kspec import catalog
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, number, quoted
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text
 from kspec.convert.code.formulas import Rename, formula
+from kspec.convert.code.names import TAKEN
 from kspec.convert.code.program import Unsaid
+from kspec.convert.literals import number, quoted
 from kspec.spec.objects import Object
 from kspec.spec.stepform import WORDS
 
@@ -71,14 +73,20 @@ class Writer:
                 if entry.path.startswith(f"keras.{module}."):
                     return entry.path.removeprefix("keras.")
             return entry.path
-        module, _, name = value.name.rpartition(".")
-        if not all(part.isidentifier() for part in value.name.split(".")):
-            raise Unsaid(f"`{value.name}` is no name of Python's")
-        if any(name in names for other, names in self.modules.items() if other != module):
-            self.modules.setdefault(module, set()).add("")
-            return value.name
-        self.modules.setdefault(module, set()).add(name)
-        return name
+        return self.own(value.name)
+
+    def own(self, path: str) -> str:
+        """How code reaches a class or function of the person's own: by its name, where that means nothing else."""
+        module, _, name = path.rpartition(".")
+        if not all(part.isidentifier() for part in path.split(".")):
+            raise Unsaid(f"`{path}` is no name of Python's")
+        if name not in TAKEN and all(name not in names for other, names in self.modules.items() if other != module):
+            self.modules.setdefault(module, set()).add(name)
+            return name
+        if path.partition(".")[0] in TAKEN:
+            raise Unsaid(f"`{path}` means something else in the code")
+        self.modules.setdefault(module, set()).add("")
+        return path
 
 
 def placed(value: Object, args: Mapping[str, Expr]) -> tuple[Argument, ...]:

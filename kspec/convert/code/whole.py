@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from kspec.convert.code.expr import Expr, Items, arguments
 from kspec.convert.code.facts import Facts
 from kspec.convert.code.frames import Bound, Frame
 from kspec.convert.code.inlined import inlined
-from kspec.convert.code.names import Words
-from kspec.convert.code.outputs import outputs_of, own_class
+from kspec.convert.code.names import Words, beside
+from kspec.convert.code.outputs import outputs_of, targets
 from kspec.convert.code.program import Given, Parameter, Program, Unsaid
 from kspec.convert.code.uses import Blocks
 from kspec.convert.code.values import Writer, has_variables, plain, type_of
@@ -29,7 +30,7 @@ class _Whole:
         self.compiled, self.facts, self.spec = compiled, facts, compiled.spec
         self.modules: dict[str, set[str]] = {}
         self.writer = Writer(self.modules)
-        self.words = Words()
+        self.words = beside([*compiled.registry.custom, self.spec.class_ or ""])
         data = compiled.source.data
         self.raw: Mapping[str, Any] = data if isinstance(data, dict) else {}
 
@@ -59,7 +60,7 @@ class _Whole:
             None if spec.dtype_policy is None else self.writer.value(spec.dtype_policy),
             self.facts.short,
             spec.weights or "",
-            own_class(spec.class_, self.modules),
+            self.writer.own(spec.class_) if spec.class_ is not None else "",
             frozenset(name for name, body in spec.blocks.items() if body.get("nested") is True),
             frozenset(blocks.shared),
             self.modules,
@@ -92,19 +93,13 @@ class _Whole:
         if wanted is None:
             tensors = last if isinstance(last, list) else [last]
         else:
-            targets = (
-                [wanted] if isinstance(wanted, str) else list(wanted.values() if isinstance(wanted, dict) else wanted)
-            )
             tensors = []
-            for target in targets:
+            for target in targets(wanted):
                 found = frame.find(target)
                 tensors += found if isinstance(found, list) else [found]
         if len(tensors) != len(pairs) or not all(isinstance(each, str) for each in tensors):
             raise Unsaid("the outputs are not those of the chain's end")
-        found = []
-        for (name, ref), tensor in zip(pairs, tensors, strict=True):
-            found.append((name, f'ops.cast({tensor}, "float32")' if ref in self.facts.cast else tensor))
-        return found
+        return [(name, self.facts.output(ref, tensor)) for (name, ref), tensor in zip(pairs, tensors, strict=True)]
 
     def _parameters(self, frame: Frame) -> list[Parameter]:
         """The spec's variables that the code asks for; those that are made of others are computed from them."""
@@ -134,11 +129,7 @@ class _Whole:
 
 
 def _asked(outputs: Any) -> set[str]:
-    names = (
-        [outputs]
-        if isinstance(outputs, str)
-        else list(outputs.values() if isinstance(outputs, dict) else outputs or [])
-    )
+    names = targets(outputs)
     return {*names, *(name.rpartition(".")[0] for name in names)}
 
 
@@ -151,12 +142,15 @@ def _last_name(layers: list[Any]) -> set[str]:
 
 def _in_order(raw: Mapping[str, Any], asked: Mapping[str, str]) -> list[str]:
     """Variables, each after those that it needs."""
+    places = {name: place for place, name in enumerate(raw) if name in asked}
+    sorter = TopologicalSorter({name: needed_by(raw[name]) & places.keys() for name in places})
+    try:
+        sorter.prepare()
+    except CycleError:
+        raise Unsaid("variables need each other") from None
     found: list[str] = []
-    waiting = [name for name in raw if name in asked]
-    while waiting:
-        ready = [name for name in waiting if not (needed_by(raw[name]) & set(waiting))]
-        if not ready:
-            raise Unsaid("variables need each other")
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=places.__getitem__)
+        sorter.done(*ready)
         found += ready
-        waiting = [name for name in waiting if name not in found]
     return found

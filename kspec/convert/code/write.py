@@ -19,6 +19,7 @@ from kspec.convert.code.subclass import classes_of, subclass
 from kspec.convert.code.trial import tried
 from kspec.convert.code.unroll import unrolled
 from kspec.convert.code.whole import structured
+from kspec.convert.literals import harmless
 from kspec.diagnostics import Route
 from kspec.model.build import Abstract
 from kspec.model.policies import is_short
@@ -108,5 +109,4 @@ def _refuse_done(layer: Layer, word: str, call: str, route: Route) -> None:
 
 
 def _note(compiled: Compiled) -> str:
-    name = compiled.spec.name or "A model"
-    return "".join(char for char in name if char.isprintable() and char not in '\\"') + ", in Keras."
+    return f"{harmless(compiled.spec.name or 'A model')}, in Keras."

@@ -45,9 +45,8 @@ def chosen(given: str | None, output: str | os.PathLike[str]) -> str:
     Raises UsageError (``output-format``) for one that kspec does not write, or whose files end otherwise.
     """
     path = Path(output)
-    name = path.name.casefold()
     format = _by_name(given) if given is not None else _by_ending(path)
-    if not name.endswith(ENDINGS[format]):
+    if not _ends(path, ENDINGS[format]):
         help = f"the file's name ends in {' or '.join(f'`{each}`' for each in ENDINGS[format])}"
         raise UsageError(Problem("output-format", f"`{path}` is no name for {LABELS[format]}", help=help))
     return format
@@ -65,9 +64,8 @@ def _by_name(given: str) -> str:
 
 
 def _by_ending(path: Path) -> str:
-    name = path.name.casefold()
     for format, endings in ENDINGS.items():
-        if name.endswith(endings):
+        if _ends(path, endings):
             return format
     ending = path.suffix.casefold()
     if ending in _ELSEWHERE_ENDINGS:
@@ -79,6 +77,11 @@ def _by_ending(path: Path) -> str:
     said = f"kspec exports to no `{path.suffix}` files" if ending else f"`{path}` has no ending, which says the format"
     help = f"one of {known}; or say it with `--format`"
     raise UsageError(Problem("output-format", said, help=help))
+
+
+def _ends(path: Path, endings: tuple[str, ...]) -> bool:
+    """Whether a file's name has such an ending, behind something: `.npz` alone is a hidden file's."""
+    return path.name[1:].endswith(endings)
 
 
 def _elsewhere(name: str) -> UsageError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kspec.convert.code.expr import quoted
-from kspec.convert.code.functional import harmless
+from kspec.convert.literals import harmless, quoted
 
 LOADER = '''\
 """Run {file}: it needs jax, numpy and flatbuffers, and neither Keras nor kspec.

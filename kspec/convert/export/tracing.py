@@ -26,17 +26,15 @@ class Way(NamedTuple):
 
     run: Run
     arguments: tuple[Any, ...]
-    is_direct: bool
-    """Whether it is the model itself, and not what maps one example's over the batch."""
 
 
 def ways(forward: Forward, sizes: Sizes) -> Iterator[Way]:
     """Every way, the plainest first."""
     for shared in (False, True) if _may_share(forward, sizes) else (False,):
         arguments = tuple(_arguments(forward, sizes, shared))
-        yield Way(forward.run, arguments, True)
+        yield Way(forward.run, arguments)
         if sizes.batch is None and forward.has_open_batch:
-            yield Way(_mapped(forward.run), arguments, False)
+            yield Way(_mapped(forward.run), arguments)
 
 
 def _may_share(forward: Forward, sizes: Sizes) -> bool:

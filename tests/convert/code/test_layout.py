@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, flat, number, quoted
+from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, flat
 from kspec.convert.code.formulas import formula
 from kspec.convert.code.layout import signature, statement
 from kspec.convert.code.names import Words, class_name, identifier
 from kspec.convert.code.program import Unsaid
+from kspec.convert.literals import number, quoted
 from kspec.spec.expressions import ExpressionError, substitute
 
 WORDS = ("x", "units", "kernel_initializer", "a_rather_long_name_of_something", "0.25", '"same"', "4 * width")
@@ -110,6 +111,33 @@ def test_no_name_means_something_else(name: str) -> None:
     assert not keyword.iskeyword(found)
     assert found not in dir(builtins)
     assert found not in ("keras", "x", "HERE")
+
+
+def test_many_of_a_word_are_counted_once() -> None:
+    """Each search for a number goes on where the last one stopped; a loop's variable may be taken again."""
+
+    class Counting(Words):
+        asked = 0
+
+        def __contains__(self, word: object) -> bool:
+            self.asked += 1
+            return super().__contains__(word)
+
+    words = Counting()
+    found = [words.fresh("dense") for _ in range(100)]
+    classes = [words.fresh_class("dense") for _ in range(100)]
+    assert (found[0], found[-1], classes[0], classes[1], classes[-1]) == (
+        "dense",
+        "dense_99",
+        "Dense",
+        "Dense2",
+        "Dense100",
+    )
+    assert words.asked < 800
+    for released in ("dense", "dense_7"):
+        words.release(released)
+        assert words.fresh("dense") == released
+    assert words.fresh("dense") == "dense_100"
 
 
 ATOMS = st.sampled_from(["a", "b", "c", "1", "2", "0.5", "true", "'text'", "items[1]", "len(items)"])

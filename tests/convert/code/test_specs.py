@@ -6,12 +6,15 @@ import ast
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kspec
+from kspec.convert.code import trial, whole
 from kspec.diagnostics import UsageError
+from kspec.spec.variables import needed_by
 
 
 def code(text: str, style: Any = "functional", **more: Any) -> tuple[str, list[str]]:
@@ -261,6 +264,60 @@ def test_hostile_values() -> None:
     assert not any(isinstance(node, ast.Raise) for node in ast.walk(ast.parse(text)))
 
 
+OWN = """import keras
+
+class Path(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+class Any(Path): ...
+class Scale(Path): ...
+class Twice(Path): ...
+"""
+
+
+@pytest.mark.parametrize("style", ["functional", "subclass"])
+def test_what_code_imports_means_nothing_else(style: str, in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes of one's own that are called as what the module imports, and steps and blocks as classes of one's own."""
+    monkeypatch.syspath_prepend(in_tmp)
+    Path("own_names.py").write_text(OWN, encoding="utf-8")
+    np.savez("train.npz", x=np.zeros((2, 4)), y=np.zeros((2, 4)))
+    Path("own.yaml").write_text(
+        "kspec: 1\ncustom: [own_names]\ninputs: {own_names: 4}\n"
+        "blocks: {twice: {layers: [{Dense: 4}, own_names.Twice, {Dense: 4}]}}\n"
+        "layers: [own_names.Path, {own_names.Scale: {}, name: Twice}, {own_names.Any: {}, name: Scale},\n"
+        "  twice, twice, {Add: {}, from: [previous, Scale, Twice]}]\n"
+        "compile: {optimizer: sgd, loss: mse}\ndata: {train: train.npz}\n",
+        encoding="utf-8",
+    )
+    notes: list[str] = []
+    text = kspec.code("own.yaml", style=style, train=True, trust=["own_names"], tell=notes.append)  # type: ignore[arg-type]
+    assert not notes
+    assert "own_names.Path()" in text
+    assert "own_names.Any(" in text
+    assert "from own_names import Scale, Twice\n" in text
+
+
+def test_a_class_out_of_reach(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name and its module's both mean something else in the code."""
+    monkeypatch.syspath_prepend(in_tmp)
+    Path("call.py").write_text(OWN, encoding="utf-8")
+    spec = "custom: [call]\ninputs: {x: 4}\nlayers: [call.Path]\n"
+    with pytest.raises(UsageError, match=r"`call\.Path` means something else in the code"):
+        kspec.code(kspec.loads(f"kspec: 1\n{spec}", trust=["call"]))
+
+
+@pytest.mark.parametrize("block", ["csv", "load_validation_data"])
+def test_functions_of_a_script_are_no_blocks(block: str, in_tmp: Path) -> None:
+    Path("train.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    text, _ = code(
+        f"inputs: {{x: 1}}\nblocks: {{{block}: {{layers: [{{Dense: 1}}]}}}}\nlayers: [{block}, {{Dense: 1, name: y}}]\n"
+        "compile: {optimizer: sgd, loss: mse}\ndata: {train: train.csv, fields: {x: a, y: b}}\n",
+        train=True,
+    )
+    assert f"def {block}_1(" in text
+
+
 @pytest.mark.parametrize(
     ("text", "style", "message", "line"),
     [
@@ -277,6 +334,44 @@ def test_what_a_style_cannot_say(text: str, style: str, message: str, line: int)
     assert message in problem.message
     assert problem.span is not None
     assert problem.span.line == line
+
+
+@pytest.mark.parametrize("error", [MemoryError, AssertionError])
+def test_only_what_code_raises_speaks_against_it(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison's own mistakes are not the code's, and memory is the machine's."""
+    spec = "inputs: {x: 4}\nlayers: [{Dense: 4}]\n"
+
+    def raising(*_: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trial, "difference", raising)
+        with pytest.raises(error):
+            code(spec)
+    monkeypatch.setattr(trial, "run", lambda *_: {"build_model": raising})
+    with pytest.raises(MemoryError if error is MemoryError else UsageError):
+        code(spec)
+
+
+def test_a_class_that_does_not_say_how_it_was_made(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(in_tmp)
+    Path("silent.py").write_text(
+        OWN + "class Plus(Path):\n    def get_config(self):\n        raise ValueError\n", encoding="utf-8"
+    )
+    loaded = kspec.loads("kspec: 1\ncustom: [silent]\ninputs: {x: 4}\nlayers: [silent.Plus]\n", trust=["silent"])
+    with pytest.raises(UsageError, match=r"in this style: `plus` \(Plus\) does not say how it was made$"):
+        kspec.code(loaded)
+
+
+def test_variables_are_ordered_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each after those that it needs, else in the spec's order; what one needs is asked once."""
+    asked: list[Any] = []
+    monkeypatch.setattr(whole, "needed_by", lambda value: asked.append(value) or needed_by(value))
+    chained: dict[str, Any] = {f"v{n}": f"$(v{n + 1} + 1)" for n in range(50)}
+    raw = {"last": "$v9", **chained, "v50": 1, "free": 2}
+    found = whole._in_order(raw, {name: name for name in raw if name != "v0"})
+    assert found == ["v50", "free", *(f"v{n}" for n in range(49, 8, -1)), "last", *(f"v{n}" for n in range(8, 0, -1))]
+    assert len(asked) == len(found)
 
 
 def test_usage(tmp_path: Path) -> None:

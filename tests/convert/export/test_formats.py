@@ -11,7 +11,6 @@ from kspec.diagnostics import UsageError
 @pytest.mark.parametrize(("format", "ending"), [(format, each) for format, every in ENDINGS.items() for each in every])
 def test_an_ending_is_a_format(format: str, ending: str) -> None:
     assert chosen(None, f"model{ending}") == format
-    assert chosen(None, f"MODEL{ending.upper()}") == format
     assert chosen(format, f"model{ending}") == format
     assert set(LABELS) == set(ENDINGS)
 
@@ -30,6 +29,12 @@ def test_what_cannot_be_meant_is_told() -> None:
         "one of `.onnx`, `.stablehlo`, `.xml`, `.weights.h5`, `.safetensors`, `.npz`; or say it with `--format`",
     )
     assert said(None, "model.pth")[0] == "kspec exports to no `.pth` files"
+    # neither kspec nor Keras reads such a file of weights again
+    assert said(None, "model.NPZ")[0] == "kspec exports to no `.NPZ` files"
+    assert said("weights", "model.Safetensors")[0] == "`model.Safetensors` is no name for weights"
+    # an ending alone is a hidden file's whole name, and says no format
+    assert said(None, "folder/.npz")[0] == "`folder/.npz` has no ending, which says the format"
+    assert said("weights", ".weights.h5")[0] == "`.weights.h5` is no name for weights"
     assert said("onxn", "model.onnx") == ("kspec exports no `onxn`", "did you mean `onnx`?")
     assert said("onnx", "model.xml") == ("`model.xml` is no name for ONNX", "the file's name ends in `.onnx`")
     assert said(None, "model.keras")[1] == "`kspec build SPEC -o FILE`"
