@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import kspec
+from kspec.comparison.difference import ABSENT
 from kspec.report.diff.entries import entries
-from tests.comparison.helpers import diff_of, told
+from tests.comparison.helpers import diff_of, diff_of_models, told
 from tests.conftest import SPECS
+from tests.model.twins import keras
 
 CHAIN = """
 inputs: {x: 8}
@@ -177,6 +181,28 @@ def test_outputs() -> None:
     assert [tuple(each) for each in found.outputs] == [("left", "left", "links")]
     assert diff_of(one + "[a, b]", one + "[b, a]").outputs == (("order", ["a", "b"], ["b", "a"]),)
     assert not diff_of(one + "[a, b]", one + "[a, b]")
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "expected"),
+    [
+        ("lstm", (0, 1), []),
+        ("lstm", (2, 1), [("lstm.from", "lstm", "lstm.2")]),
+        ("lstm", (0,), [("lstm_1", [None, 4], ABSENT)]),
+        ("memory", (0, 1), []),
+        ("memory", (0, 2), [("lstm_1", [None, 4], ABSENT), ("memory_1", ABSENT, [None, 4])]),
+    ],
+)
+def test_outputs_of_one_layer(name: str, after: tuple[int, ...], expected: list[Any]) -> None:
+    """Keras has them all under the layer's name."""
+
+    def recurrent(name: str, outputs: tuple[int, ...]) -> Any:
+        x = keras.Input((5, 3), name="x")
+        made = keras.layers.LSTM(4, return_state=True, name=name)(x)
+        return keras.Model(x, [made[place] for place in outputs])
+
+    found = diff_of_models(recurrent("lstm", (0, 1)), recurrent(name, after))
+    assert [tuple(each) for each in found.outputs] == expected
 
 
 def test_sections_are_compared_key_by_key() -> None:
