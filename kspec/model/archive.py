@@ -100,16 +100,18 @@ def _wrong(path: Path, message: str, help: str = "") -> FileError:
 
 
 def raw_config(path: Path) -> dict[str, Any]:
-    """The configuration of a .keras file as it stands there; the archive has what Keras writes, and nothing else.
+    """The configuration of a .keras file as it stands there. Raises FileError."""
+    return parsed(_member(path, "config.json"), path, "config.json")
 
-    Raises FileError.
-    """
+
+def _member(path: Path, name: str) -> bytes:
+    """A JSON text in an archive that has what Keras writes, and nothing else; empty where it has no such member."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if len(set(names)) < len(names):
                 raise _wrong(path, "a member stands twice in the archive")
-            strange = [name for name in names if name not in _MEMBERS and not _is_asset(name)]
+            strange = [each for each in names if each not in _MEMBERS and not _is_asset(each)]
             if strange:
                 raise _wrong(path, f"the archive holds `{shortened(strange[0])}`, which no Keras model has")
             if len(names) > MAX_MEMBERS:
@@ -121,12 +123,13 @@ def raw_config(path: Path) -> dict[str, Any]:
                 raise _wrong(path, "the archive is not a Keras model: it has no config.json or no weights")
             if any(member.compress_type not in _COMPRESSION for member in archive.infolist()):
                 raise _wrong(path, "a member is compressed in a way that Keras never does")
-            if archive.getinfo("config.json").file_size > MAX_CONFIG:
-                raise _wrong(path, f"config.json is larger than {MAX_CONFIG:,} bytes")
-            text = archive.read("config.json")
+            if name not in names:
+                return b""
+            if archive.getinfo(name).file_size > MAX_CONFIG:
+                raise _wrong(path, f"{name} is larger than {MAX_CONFIG:,} bytes")
+            return archive.read(name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise _wrong(path, f"this is not a whole .keras file: {error}") from None
-    return parsed(text, path, "config.json")
 
 
 def parsed(text: bytes, path: Path, name: str) -> dict[str, Any]:
@@ -134,26 +137,27 @@ def parsed(text: bytes, path: Path, name: str) -> dict[str, Any]:
 
     Raises FileError.
     """
-    if len(text) > MAX_CONFIG:
-        raise _wrong(path, f"{name} is larger than {MAX_CONFIG:,} bytes")
-    if any(text.count(mark) > most for mark, most in MAX_VALUES.items()):
-        raise _wrong(path, f"{name} holds more than {max(MAX_VALUES.values()):,} values, or too many lists")
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _wrong(path, f"{name} cannot be read: {error}") from None
+    config = _values(text, path, name)
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise _wrong(path, f"{name} is not a model's configuration")
     return config
 
 
+def _values(text: bytes, path: Path, name: str) -> Any:
+    if len(text) > MAX_CONFIG:
+        raise _wrong(path, f"{name} is larger than {MAX_CONFIG:,} bytes")
+    if any(text.count(mark) > most for mark, most in MAX_VALUES.items()):
+        raise _wrong(path, f"{name} holds more than {max(MAX_VALUES.values()):,} values, or too many lists")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _wrong(path, f"{name} cannot be read: {error}") from None
+
+
 def check_version(path: Path) -> None:
     """Raise FileError where an archive says that it was saved by a Keras that nobody knows."""
-    with zipfile.ZipFile(path) as archive:
-        try:
-            found = json.loads(archive.read("metadata.json"))["keras_version"]
-        except (KeyError, ValueError, TypeError, RecursionError):
-            return
+    metadata = _values(_member(path, "metadata.json") or b"{}", path, "metadata.json")
+    found = metadata.get("keras_version", "3") if isinstance(metadata, dict) else "3"
     if not isinstance(found, str) or found.split(".")[0] not in ("2", "3"):
         shown = str(found)[:40]
         raise _wrong(path, f"it was saved by Keras `{shown}`, which kspec does not know", "save it with Keras 3")

@@ -225,6 +225,32 @@ def test_truncated_archives(saved: Path) -> None:
         assert (outcome.status, "error[model-file]" in outcome.err) == (3, True)
 
 
+def other_checksum(raw: bytearray, start: int, entry: int) -> None:
+    raw[entry + 16] ^= 1
+
+
+def no_deflate(raw: bytearray, start: int, entry: int) -> None:
+    raw[start : start + 4] = b"\xff" * 4
+
+
+def said_encrypted(raw: bytearray, start: int, entry: int) -> None:
+    raw[entry + 8] |= 1
+
+
+@pytest.mark.parametrize("damage", [other_checksum, no_deflate, said_encrypted])
+def test_damaged_metadata(in_tmp: Path, damage: Any) -> None:
+    """What an archive says of its version is read before anything else is looked through."""
+    with zipfile.ZipFile("bad.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.0.0"}))
+        archive.writestr("config.json", small().to_json())
+        archive.writestr("model.weights.h5", b"")
+    raw = bytearray(Path("bad.keras").read_bytes())
+    damage(raw, 30 + len("metadata.json"), raw.index(b"PK\x01\x02"))
+    Path("bad.keras").write_bytes(raw)
+    outcome = run_kspec("import", "bad.keras")
+    assert (outcome.status, "this is not a whole .keras file" in outcome.err) == (3, True)
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", "{}", "[" * 100_000, '{"class_name": "Functional", "config": 3}'])
 def test_no_configuration(in_tmp: Path, text: str) -> None:
     Path("bad.json").write_text(text)
