@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.convert.older import is_older, modernized
+from kspec.convert.older import check_version, is_older, modernized
 from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, suggestion
 from kspec.model.archive import (
     MAX_CONFIG,
     check_classes,
-    check_version,
     load_model,
     load_shapes,
     make_model,
     parsed,
     raw_config,
     read_config,
+    saved_by,
 )
 from kspec.model.backend import load_keras
 from kspec.model.objects import search_also
@@ -63,7 +63,7 @@ def find(source: str, trust: Sequence[str] = (), *, with_weights: bool = False) 
 
 def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
     raw = raw_config(path)
-    check_version(path)
+    check_version(saved_by(path))
     if is_older(raw):
         return _older(raw, path, trust, with_weights)
     config = read_config(path, trust)

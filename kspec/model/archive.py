@@ -154,13 +154,10 @@ def _values(text: bytes, path: Path, name: str) -> Any:
         raise _wrong(path, f"{name} cannot be read: {error}") from None
 
 
-def check_version(path: Path) -> None:
-    """Raise FileError where an archive says that it was saved by a Keras that nobody knows."""
+def saved_by(path: Path) -> Any:
+    """The version of Keras that an archive names, which may be anything; None where it names none. Raises FileError."""
     metadata = _values(_member(path, "metadata.json") or b"{}", path, "metadata.json")
-    found = metadata.get("keras_version", "3") if isinstance(metadata, dict) else "3"
-    if not isinstance(found, str) or found.split(".")[0] not in ("2", "3"):
-        shown = str(found)[:40]
-        raise _wrong(path, f"it was saved by Keras `{shown}`, which kspec does not know", "save it with Keras 3")
+    return metadata.get("keras_version") if isinstance(metadata, dict) else None
 
 
 def _is_asset(name: str) -> bool:
