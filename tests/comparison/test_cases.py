@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 import kspec
 from kspec.comparison.difference import ABSENT
+from kspec.comparison.sketch import Step, Wire
+from kspec.comparison.wiring import Wiring
 from kspec.report.diff.entries import entries
 from tests.comparison.helpers import diff_of, diff_of_models, told
 from tests.conftest import SPECS
@@ -166,6 +169,24 @@ def test_a_name_given_by_a_person_is_the_step_s() -> None:
     assert told(found) == ["~ a; moved; from x > b"]
     assert found.weights.complete
     assert not found.weights.renamed
+
+
+def test_thousands_of_moved_steps_are_soon_counted() -> None:
+    def chain(places: list[int]) -> list[Step]:
+        steps, last = [], ("x", 0)
+        for place in places:
+            key, wires = (f"step_{place}", 0), (Wire("x", last),)
+            steps.append(Step(key, key[0], "ReLU", "ReLU", {}, {}, wires, (), "", True, 0, ()))
+            last = key
+        return steps
+
+    count = 6_000
+    swapped = [place ^ 1 for place in range(count)]
+    begun = time.perf_counter()
+    wiring = Wiring(chain([*range(count)]), chain(swapped), dict(enumerate(swapped)))
+    assert time.perf_counter() - begun < 3  # it was seven seconds
+    assert len(wiring.rewired) == count  # more than are looked at one by one
+    assert not wiring.moved
 
 
 def test_outputs() -> None:
