@@ -27,7 +27,7 @@ def changed_outputs(before: Sequence[Output], after: Sequence[Output], wiring: W
         if not _is_from(one, other, wiring):
             yield Change(f"{other.name}.from", _from(one, names[0]), _from(other, names[1]))
         for change in tensors([one.tensor], [other.tensor]):
-            place = change.path.replace("output", "shape") if change.path == "output" else "dtype"
+            place = "shape" if change.path == "output" else "dtype"
             yield change._replace(path=f"{other.name}.{place}")
     for output in lost.values():
         yield Change(output.name, list(output.tensor[0]), ABSENT)

@@ -92,8 +92,8 @@ class Wiring:
         if image == other.source:
             return one.output == other.output
         stays = image is not None and one.source not in self.moved
-        was = next((key for key in [other.source] if key in through[1] and through[1][key] == {key}), None)
-        if stays and was is not None:
+        is_kept = through[1].get(other.source) == frozenset({other.source})
+        if stays and is_kept:
             return False
         return bool(through[0].get(one.source, frozenset()) & through[1].get(other.source, frozenset()))
 
