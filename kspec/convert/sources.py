@@ -17,7 +17,6 @@ from kspec.model.archive import (
     make_model,
     parsed,
     raw_config,
-    read_config,
     saved_by,
 )
 from kspec.model.backend import load_keras
@@ -66,10 +65,8 @@ def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
     check_version(saved_by(path))
     if is_older(raw):
         return _older(raw, path, trust, with_weights)
-    config = read_config(path, trust)
-    compiled = config.get("compile_config")
     model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
-    return Found(model, compiled, str(path))
+    return Found(model, raw.get("compile_config"), str(path))
 
 
 def _older(raw: dict[str, Any], path: Path, trust: Sequence[str], with_weights: bool) -> Found:

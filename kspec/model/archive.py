@@ -59,11 +59,11 @@ def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:
 
     Raises FileError where the file is no such archive, is damaged, or holds a class that is not in the catalogue.
     """
-    return _read(path, trust)[0]
+    return read_archive(path, trust)[0]
 
 
-def _read(path: Path, trust: Iterable[str]) -> tuple[dict[str, Any], list[Array]]:
-    """The same and the arrays beside it."""
+def read_archive(path: Path, trust: Iterable[str] = ()) -> tuple[dict[str, Any], list[Array]]:
+    """The same and the arrays beside it: all bytes of the archive have their checksum."""
     config = raw_config(path)
     check_classes(config, path, trust)
     held = arrays(path, most_arrays(config))
@@ -263,7 +263,7 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
 
     Raises FileError.
     """
-    config, held = _read(path, trust)
+    config, held = read_archive(path, trust)
     keras = load_keras()
     own, alphas = _own_objects(config, frozenset(trust), modules, path), _alphas(config)
     room = Room(max(FREE, _UNFILLED * sum(array.bytes for array in held)))

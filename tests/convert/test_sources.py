@@ -75,6 +75,20 @@ def test_weights_beside_it(saved: Path, weights: str) -> None:
     assert run_kspec("import", saved, "--weights", "w.npz").status == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "times"),
+    [(("import",), 1), (("import", "-o", "s.yaml", "--weights", "w.safetensors"), 2), (("weights", "ls"), 1)],
+)
+def test_checksums_are_computed_once_a_reading(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], times: int
+) -> None:
+    seen: list[str | None] = []
+    whole = zipfile.ZipFile.testzip
+    monkeypatch.setattr(zipfile.ZipFile, "testzip", lambda archive: seen.append(archive.filename) or whole(archive))
+    assert run_kspec(*command, saved).status == 0
+    assert len(seen) == times
+
+
 def test_the_source_stays(saved: Path) -> None:
     Path("link.yaml").symlink_to(saved)
     Path("link.weights.h5").symlink_to(saved)
