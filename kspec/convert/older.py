@@ -12,6 +12,7 @@ from typing import Any
 
 from kspec import catalog
 from kspec.convert.problems import Unwritable
+from kspec.diagnostics import shortened
 from kspec.spec import renamed
 
 _MODELS = frozenset({"Functional", "Model", "Sequential"})
@@ -32,7 +33,7 @@ def check_version(version: Any) -> None:
     """Raise Unwritable where a model says that it was saved by a Keras that nobody knows; None is said by none."""
     known = version is None or (isinstance(version, str) and version.split(".")[0] in ("1", "2", "3"))
     if not known:
-        message = f"it was saved by Keras `{str(version)[:40]}`, which kspec does not know"
+        message = f"it was saved by Keras `{shortened(str(version))}`, which kspec does not know"
         raise Unwritable("", message, "save it with Keras 3")
 
 

@@ -22,7 +22,18 @@ from pathlib import Path
 from typing import Any
 
 from kspec import catalog
-from kspec.diagnostics import FileError, Problem, Route, SpecError
+from kspec.diagnostics import (
+    FileError,
+    Problem,
+    Route,
+    SpecError,
+    encodable,
+    first_line,
+    listing,
+    one_line,
+    shortened,
+    suggestion,
+)
 from kspec.model.backend import load_keras
 from kspec.model.initial import Room, values_put_off, within
 from kspec.model.private import layers_by_path
@@ -96,7 +107,7 @@ def check_classes(config: dict[str, Any], path: Path, trust: Iterable[str] = ())
 
 
 def _wrong(path: Path, message: str, help: str = "") -> FileError:
-    return FileError(Problem("model-file", _whole(message), help=help, file=str(path)))
+    return FileError(Problem("model-file", encodable(message), help=help, file=str(path)))
 
 
 def raw_config(path: Path) -> dict[str, Any]:
@@ -207,18 +218,6 @@ def _refusal(item: dict[str, Any], trusted: frozenset[str]) -> str:
     return f"`{shortened(f'{module}.{name}' if module else name)}` is not in kspec's catalogue"
 
 
-def shortened(text: str) -> str:
-    """A stranger's name, which may be of any length, and of halves of characters."""
-    return _whole(text if len(text) <= _NAME else text[:_NAME] + "…")
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-_NAME = 100
-
-
 def _is_operation(module: str, name: str) -> bool:
     """Whether a module of Keras's operations, one that Keras itself has imported, defines this one."""
     if not module.startswith("keras.src.ops."):
@@ -320,7 +319,7 @@ def _imported(module: str, path: Path) -> Any:
     try:
         return importlib.import_module(module)
     except Exception as error:  # importing a person's own module may raise anything at all
-        message = f"`{module}` cannot be imported: {type(error).__name__}: {_first_line(error)}"
+        message = f"`{module}` cannot be imported: {one_line(error)}"
         raise _wrong(path, message, "run kspec where the module can be found") from None
 
 
@@ -344,7 +343,7 @@ def make_model(config: dict[str, Any], path: Path, trust: Iterable[str] = (), mo
         made = keras.saving.deserialize_keras_object({**config, "compile_config": None}, custom_objects=own)
         return _with_alphas(_model(made, path), alphas)
     except (ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError) as error:
-        raise _wrong(path, f"Keras cannot make this model: {_first_line(error)}") from None
+        raise _wrong(path, f"Keras cannot make this model: {first_line(error)}") from None
 
 
 def _model(made: Any, path: Path) -> Any:
@@ -392,10 +391,6 @@ def reason(error: Exception) -> str:
     return f"{shapes[3]} has shape {shapes[1]}, the file's is {shapes[2]}" if shapes else said[:300]
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
 def load_saved(operation: Saved, name: str, route: Route, with_weights: bool) -> Any:
     """A saved model as one layer called `name`, cut at the operation's output."""
     keras = load_keras()
@@ -422,8 +417,6 @@ def _ends(model: Any) -> tuple[Any, Any] | None:
 
 
 def _cut(model: Any, output: str, path: Path, route: Route) -> Any:
-    from kspec.diagnostics import listing, suggestion
-
     names = [layer.name for layer in model.layers]
     if output not in names:
         help = suggestion(output, names, f"its layers: {listing(names, 8)}")

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import FileError, Problem
+from kspec.diagnostics import FileError, Problem, shortened
 from kspec.model import tensorfile
-from kspec.model.archive import make_model, read_archive, shortened
+from kspec.model.archive import make_model, read_archive
 from kspec.model.backend import deeply, load_keras
 from kspec.model.npzfile import npz_arrays, npz_read
 from kspec.model.objects import search_also

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from kspec.diagnostics import FileError, Problem
+from kspec.diagnostics import FileError, Problem, first_line
 
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 """Those that are built into the library; https://docs.hdfgroup.org/hdf5/develop/_f_i_l_t_e_r.html."""
@@ -61,7 +61,7 @@ def arrays(path: Path, most: int = MOST) -> list[Array]:
                 raise refused(path, "it is a whole model in Keras's old format, which can hold code", help)
             found = list(_walked(file, path, most))
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise refused(path, f"its weights cannot be read: {_first_line(error)}") from None
+        raise refused(path, f"its weights cannot be read: {first_line(error)}") from None
     size, packed = sum(array.bytes for array in found), path.stat().st_size
     if is_swollen(size, packed):
         raise refused(path, f"its arrays declare {size:,} bytes, of {packed:,}")
@@ -208,7 +208,3 @@ class _Part(io.RawIOBase):
 
 def refused(path: Path, message: str, help: str = "") -> FileError:
     return FileError(Problem("model-file", f"`{path.name}` is refused: {message}", help=help, file=str(path)))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
