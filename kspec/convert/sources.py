@@ -9,16 +9,8 @@ from typing import Any, NamedTuple
 
 from kspec.convert.older import check_version, is_older, modernized
 from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, suggestion
-from kspec.model.archive import (
-    MAX_CONFIG,
-    check_classes,
-    load_model,
-    load_shapes,
-    make_model,
-    parsed,
-    raw_config,
-    saved_by,
-)
+from kspec.model.admission import MAX_CONFIG, check_classes, parsed, raw_config, saved_by
+from kspec.model.archive import load_model, load_shapes, make_model
 from kspec.model.backend import load_keras
 from kspec.model.objects import search_also
 from kspec.model.quiet import without_keras_warnings

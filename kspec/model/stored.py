@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import FileError, Problem, shortened
 from kspec.model import tensorfile
-from kspec.model.archive import make_model, read_archive
+from kspec.model.admission import read_archive
+from kspec.model.archive import make_model
 from kspec.model.backend import deeply, load_keras
 from kspec.model.npzfile import npz_arrays, npz_read
 from kspec.model.objects import search_also
