@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
+_NAME = 100
+"""Characters of a stranger's name that are shown."""
+
 Route = tuple[str | int, ...]
 """The way to a value in a spec: mapping keys and list indices from the top."""
 
@@ -116,6 +119,21 @@ class Stopped(KeyboardInterrupt):
 def one_line(error: BaseException) -> str:
     """The kind of an exception and the first line of what it says."""
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:300]}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says, or its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def shortened(text: str) -> str:
+    """A stranger's name, which may be of any length, and of halves of characters."""
+    return encodable(text if len(text) <= _NAME else text[:_NAME] + "…")
+
+
+def encodable(text: str) -> str:
+    """A text that can be written out: halves of characters, which JSON may hold, are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def nearest(word: object, words: Iterable[str]) -> str:

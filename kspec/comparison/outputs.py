@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from kspec.comparison.difference import ABSENT, Change
@@ -21,12 +22,12 @@ def changed_outputs(before: Sequence[Output], after: Sequence[Output], wiring: W
             both.append((lost.pop(name), won.pop(same.name)))
     names = [{step.key: step.name for step in side} for side in (wiring.before, wiring.after)]
     for one, other in both:
-        if one.name != other.name and (one.name, other.name) != (one.source[0], other.source[0]):
+        if one.name != other.name and not _is_after_step(one, other):
             yield Change(one.name, one.name, other.name)
         if not _is_from(one, other, wiring):
             yield Change(f"{other.name}.from", _from(one, names[0]), _from(other, names[1]))
         for change in tensors([one.tensor], [other.tensor]):
-            place = change.path.replace("output", "shape") if change.path == "output" else "dtype"
+            place = "shape" if change.path == "output" else "dtype"
             yield change._replace(path=f"{other.name}.{place}")
     for output in lost.values():
         yield Change(output.name, list(output.tensor[0]), ABSENT)
@@ -37,6 +38,12 @@ def changed_outputs(before: Sequence[Output], after: Sequence[Output], wiring: W
         renamed = {other.name: one.name for one, other in both}
         if order[0] != [renamed[name] for name in order[1]]:
             yield Change("order", order[0], order[1])
+
+
+def _is_after_step(one: Output, other: Output) -> bool:
+    """Whether both are called after their steps, with the same number where they are one step's second or third."""
+    mine, its = (re.fullmatch(rf"{re.escape(each.source[0])}(_\d+)?", each.name) for each in (one, other))
+    return bool(mine and its and mine[1] == its[1])
 
 
 def _is_from(one: Output, other: Output, wiring: Wiring) -> bool:

@@ -47,20 +47,19 @@ class Wiring:
     def _find_moves(self) -> None:
         """Steps are moved one by one, the lightest first, until no step is left that lost all its neighbours."""
         for _ in range(_MOST_MOVES):
-            touched = [pair for pair in self._pairs if pair[0] in self.rewired]
-            candidates = [key for key in self.rewired if key != _OUT and self._is_displaced(key, touched)]
+            candidates = self._displaced()
             if not candidates or len(candidates) > _MOST_MOVES:
                 return
             lightest = min(candidates, key=lambda key: (self.before[self.places[key][0]].params, self.places[key][0]))
             self.moved.add(lightest)
             self.rewired = self._unexplained()
 
-    def _is_displaced(self, key: Key, touched: Sequence[_Pair]) -> bool:
-        """Whether others than before take what it gives, as it takes something else too."""
-        image = self.image[key]
-        lost = any(wire.source == key for taker, before, _ in touched if taker != key for wire in before)
-        won = any(wire.source == image for taker, _, after in touched if taker != key for wire in after)
-        return key not in self.moved and lost and won
+    def _displaced(self) -> list[Key]:
+        """The steps of which others than before take what they give, as they take something else too."""
+        touched = [pair for pair in self._pairs if pair[0] in self.rewired]
+        lost = {wire.source for _, before, _ in touched for wire in before}
+        won = {wire.source for _, _, after in touched for wire in after}
+        return [key for key in self.rewired if key in lost and self.image[key] in won]
 
     def _unexplained(self) -> set[Key]:
         """Steps of the first model that take something else in the second, which no other step's change explains."""
@@ -93,8 +92,8 @@ class Wiring:
         if image == other.source:
             return one.output == other.output
         stays = image is not None and one.source not in self.moved
-        was = next((key for key in [other.source] if key in through[1] and through[1][key] == {key}), None)
-        if stays and was is not None:
+        is_kept = through[1].get(other.source) == frozenset({other.source})
+        if stays and is_kept:
             return False
         return bool(through[0].get(one.source, frozenset()) & through[1].get(other.source, frozenset()))
 

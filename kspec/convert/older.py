@@ -12,6 +12,7 @@ from typing import Any
 
 from kspec import catalog
 from kspec.convert.problems import Unwritable
+from kspec.diagnostics import shortened
 from kspec.spec import renamed
 
 _MODELS = frozenset({"Functional", "Model", "Sequential"})
@@ -28,12 +29,12 @@ def is_older(config: Mapping[str, Any]) -> bool:
     return not isinstance(module, str) or module.startswith(("keras.engine", "keras.src.engine", "tensorflow"))
 
 
-def check_version(config: Mapping[str, Any]) -> None:
-    """Raise Unwritable where a configuration says that it is of a Keras that nobody knows."""
-    version = config.get("keras_version")
+def check_version(version: Any) -> None:
+    """Raise Unwritable where a model says that it was saved by a Keras that nobody knows; None is said by none."""
     known = version is None or (isinstance(version, str) and version.split(".")[0] in ("1", "2", "3"))
     if not known:
-        raise Unwritable("", f"it is a configuration of Keras `{str(version)[:40]}`, which kspec does not know")
+        message = f"it was saved by Keras `{shortened(str(version))}`, which kspec does not know"
+        raise Unwritable("", message, "save it with Keras 3")
 
 
 def modernized(config: dict[str, Any], tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def modernized(config: dict[str, Any], tell: Callable[[str], None] = lambda text
 
     Raises Unwritable, with the layer's name, where a class or an argument has no counterpart.
     """
-    check_version(config)
+    check_version(config.get("keras_version"))
     inner = config.get("config")
     whole = isinstance(inner, list) or (isinstance(inner, dict) and isinstance(inner.get("layers"), list))
     known = config["class_name"] not in _MODELS or whole  # else it is of no version, and Keras says what is missing

@@ -7,19 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.convert.older import is_older, modernized
+from kspec.convert.older import check_version, is_older, modernized
 from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, suggestion
-from kspec.model.archive import (
-    MAX_CONFIG,
-    check_classes,
-    check_version,
-    load_model,
-    load_shapes,
-    make_model,
-    parsed,
-    raw_config,
-    read_config,
-)
+from kspec.model.admission import MAX_CONFIG, check_classes, parsed, raw_config, saved_by
+from kspec.model.archive import load_model, load_shapes, make_model
 from kspec.model.backend import load_keras
 from kspec.model.objects import search_also
 from kspec.model.quiet import without_keras_warnings
@@ -63,13 +54,11 @@ def find(source: str, trust: Sequence[str] = (), *, with_weights: bool = False) 
 
 def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
     raw = raw_config(path)
-    check_version(path)
+    check_version(saved_by(path))
     if is_older(raw):
         return _older(raw, path, trust, with_weights)
-    config = read_config(path, trust)
-    compiled = config.get("compile_config")
     model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
-    return Found(model, compiled, str(path))
+    return Found(model, raw.get("compile_config"), str(path))
 
 
 def _older(raw: dict[str, Any], path: Path, trust: Sequence[str], with_weights: bool) -> Found:

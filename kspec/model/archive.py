@@ -1,258 +1,27 @@
-"""A stranger's .keras file, read as data and admitted only by the catalogue.
-
-Keras's own `safe_mode` refuses a list of names; kspec admits a list. A model's `config.json` is read without Keras,
-every class and function in it is looked up in the catalogue, and only then may Keras make the model.
-"""
+"""Models of .keras files: what was admitted, as Keras makes it."""
 
 from __future__ import annotations
 
-import functools
 import importlib
-import inspect
-import json
-import math
 import re
-import sys
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kspec import catalog
-from kspec.diagnostics import FileError, Problem, Route, SpecError
+from kspec.diagnostics import FileError, Problem, Route, SpecError, first_line, listing, one_line, suggestion
+from kspec.model.admission import is_trusted, read_archive, read_config, serialized, wrong
 from kspec.model.backend import load_keras
 from kspec.model.initial import Room, values_put_off, within
 from kspec.model.private import layers_by_path
-from kspec.model.weightsfile import FREE, MOST, Array, arrays, is_swollen
+from kspec.model.weightsfile import FREE
 from kspec.spec.graph import Saved
 from kspec.spec.project import OF_KERAS
 
-MAX_CONFIG = 16 * 2**20
-MAX_VALUES = {b",": 1_000_000, b"{": 200_000, b"[": 200_000}
-"""How often JSON's marks may stand in a configuration: a list of nothing takes twenty times the memory of its text."""
-MAX_MEMBERS = 10_000
-_RANKED = 2**24
-"""Numbers that a matrix of LoRA may have, whatever is in the file."""
 _UNFILLED = 8
 """How many times its arrays' bytes a model may need beside them: an optimizer that was not saved has five at most, of
 Adam's three, averages and sums of gradients."""
-_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
-_STRUCTURE = frozenset(
-    {
-        *(f"keras>{name}" for name in ("Sequential", "Functional", "Model", "DTypePolicy", "Variable", "Input")),
-        *(f"keras.models>{name}" for name in ("Sequential", "Functional", "Model")),
-        *("keras.src.models.functional>Functional", "keras.src.models.model>Model"),
-        *("keras.layers>InputLayer", "keras.src.models.sequential>Sequential"),
-        *("keras.random>SeedGenerator", "keras.metrics>MeanMetricWrapper"),
-        *("keras.dtype_policies>DTypePolicyMap", "keras.dtype_policies>QuantizedDTypePolicy"),
-    }
-)
-_DATA = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "__bytes__"})
-
-
-def read_config(path: Path, trust: Iterable[str] = ()) -> dict[str, Any]:
-    """The configuration of a .keras file, every class in it admitted; `trust` names packages whose classes are too.
-
-    Raises FileError where the file is no such archive, is damaged, or holds a class that is not in the catalogue.
-    """
-    return _read(path, trust)[0]
-
-
-def _read(path: Path, trust: Iterable[str]) -> tuple[dict[str, Any], list[Array]]:
-    """The same and the arrays beside it."""
-    config = raw_config(path)
-    check_classes(config, path, trust)
-    held = arrays(path, most_arrays(config))
-    check_ranks(config, held, path)
-    return config, held
-
-
-def check_ranks(config: dict[str, Any], held: Iterable[Array], path: Path) -> None:
-    """Raise FileError for LoRA of a rank that no kernel in the file has: Keras makes its matrices in full, of zeros,
-    and a number in a configuration would fill the memory."""
-    held = list(held)
-    axis = max((size for array in held for size in array.shape), default=1)
-    most = max(_RANKED, sum(math.prod(array.shape) for array in held)) // max(1, axis)
-    for item in serialized(config):
-        inner = item.get("config")
-        rank = inner.get("lora_rank") if isinstance(inner, dict) else None
-        if rank is not None and not (isinstance(rank, int) and 0 <= rank <= most):
-            raise _wrong(
-                path, f"it declares LoRA of rank {shortened(str(rank))}, and its arrays are too small for that"
-            )
-
-
-def check_classes(config: dict[str, Any], path: Path, trust: Iterable[str] = ()) -> None:
-    """Raise FileError where a configuration names a class or function that is not admitted."""
-    trusted = frozenset(trust)
-    refused = [reason for reason in (_refusal(item, trusted) for item in serialized(config)) if reason]
-    if refused:
-        help = "kspec loads Keras's own classes; code of your own needs `--trust PACKAGE`"
-        raise _wrong(path, "; ".join(dict.fromkeys(refused[:5])), help)
-
-
-def _wrong(path: Path, message: str, help: str = "") -> FileError:
-    return FileError(Problem("model-file", _whole(message), help=help, file=str(path)))
-
-
-def raw_config(path: Path) -> dict[str, Any]:
-    """The configuration of a .keras file as it stands there; the archive has what Keras writes, and nothing else.
-
-    Raises FileError.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if len(set(names)) < len(names):
-                raise _wrong(path, "a member stands twice in the archive")
-            strange = [name for name in names if name not in _MEMBERS and not _is_asset(name)]
-            if strange:
-                raise _wrong(path, f"the archive holds `{shortened(strange[0])}`, which no Keras model has")
-            if len(names) > MAX_MEMBERS:
-                raise _wrong(path, f"the archive holds {len(names):,} members, and {MAX_MEMBERS:,} at most are read")
-            size, packed = sum(member.file_size for member in archive.infolist()), path.stat().st_size
-            if is_swollen(size, packed):
-                raise _wrong(path, f"its members are said to be {size:,} bytes, of {packed:,}")
-            if "config.json" not in names or "model.weights.h5" not in names:
-                raise _wrong(path, "the archive is not a Keras model: it has no config.json or no weights")
-            if any(member.compress_type not in _COMPRESSION for member in archive.infolist()):
-                raise _wrong(path, "a member is compressed in a way that Keras never does")
-            if archive.getinfo("config.json").file_size > MAX_CONFIG:
-                raise _wrong(path, f"config.json is larger than {MAX_CONFIG:,} bytes")
-            text = archive.read("config.json")
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise _wrong(path, f"this is not a whole .keras file: {error}") from None
-    return parsed(text, path, "config.json")
-
-
-def parsed(text: bytes, path: Path, name: str) -> dict[str, Any]:
-    """The configuration that a stranger's JSON is, which is called `name`; not one that would fill the memory.
-
-    Raises FileError.
-    """
-    if len(text) > MAX_CONFIG:
-        raise _wrong(path, f"{name} is larger than {MAX_CONFIG:,} bytes")
-    if any(text.count(mark) > most for mark, most in MAX_VALUES.items()):
-        raise _wrong(path, f"{name} holds more than {max(MAX_VALUES.values()):,} values, or too many lists")
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _wrong(path, f"{name} cannot be read: {error}") from None
-    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
-        raise _wrong(path, f"{name} is not a model's configuration")
-    return config
-
-
-def check_version(path: Path) -> None:
-    """Raise FileError where an archive says that it was saved by a Keras that nobody knows."""
-    with zipfile.ZipFile(path) as archive:
-        try:
-            found = json.loads(archive.read("metadata.json"))["keras_version"]
-        except (KeyError, ValueError, TypeError, RecursionError):
-            return
-    if not isinstance(found, str) or found.split(".")[0] not in ("2", "3"):
-        shown = str(found)[:40]
-        raise _wrong(path, f"it was saved by Keras `{shown}`, which kspec does not know", "save it with Keras 3")
-
-
-def _is_asset(name: str) -> bool:
-    return name.startswith("assets/") and ".." not in name.split("/")
-
-
-def serialized(config: Any) -> list[dict[str, Any]]:
-    """Every object in a configuration that Keras would make: what has a class."""
-    found: list[dict[str, Any]] = []
-    stack = [config]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            if "class_name" in item and not (isinstance(item["class_name"], str) and item["class_name"] in _DATA):
-                found.append(item)
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-    return found
-
-
-def most_arrays(config: dict[str, Any]) -> int:
-    """Groups and arrays that the weights of a model of this configuration, and its optimizer's, may be in."""
-    return max(MOST, 4 * len(serialized(config)))
-
-
-def _refusal(item: dict[str, Any], trusted: frozenset[str]) -> str:
-    """Why a serialized object is not admitted; empty where it is."""
-    name, module = item["class_name"], item.get("module")
-    if not isinstance(name, str) or not isinstance(module, (str, type(None))):
-        return "a class without a name"
-    if name in ("Lambda", "__lambda__"):
-        return "a Lambda layer holds Python code"
-    if (module, name) == ("builtins", "function"):
-        function = item.get("config")
-        if isinstance(function, str) and (trusted or function in _functions()):  # one's own is looked for where trusted
-            return ""
-        return f"the function `{shortened(str(function))}` is not in kspec's catalogue"
-    if f"{module}>{name}" in _STRUCTURE or f"{module}>{name}" in _admitted():
-        return ""
-    if module is None and item.get("registered_name") is None and name in _by_class():
-        return ""
-    if module is not None and (_is_operation(module, name) or _is_trusted(module, trusted)):
-        return ""
-    if name in OF_KERAS.get(module or "", ()):
-        return ""
-    return f"`{shortened(f'{module}.{name}' if module else name)}` is not in kspec's catalogue"
-
-
-def shortened(text: str) -> str:
-    """A stranger's name, which may be of any length, and of halves of characters."""
-    return _whole(text if len(text) <= _NAME else text[:_NAME] + "…")
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-_NAME = 100
-
-
-def _is_operation(module: str, name: str) -> bool:
-    """Whether a module of Keras's operations, one that Keras itself has imported, defines this one."""
-    if not module.startswith("keras.src.ops."):
-        return False
-    operations = load_keras().Operation
-    found = getattr(sys.modules.get(module), name, None)
-    if module.rpartition(".")[2] in ("function", "operation") or getattr(found, "__module__", "") != module:
-        return False
-    return isinstance(found, type) and issubclass(found, operations)
-
-
-@functools.cache
-def _admitted() -> frozenset[str]:
-    """Module and class of everything in the catalogue that runs on JAX without code."""
-    return frozenset(
-        entry.config
-        for kind in catalog.KINDS
-        if kind != "callbacks"  # those belong to training, and some write files
-        for entry in catalog.entries(kind).values()
-        if entry.config and (not entry.jax or entry.name == "InputLayer")
-    )
-
-
-@functools.cache
-def _functions() -> frozenset[str]:
-    """Activations, operations, and the functions of losses and metrics: what Keras writes by its bare name."""
-    keras = load_keras()
-    modules = (keras.activations, keras.losses, keras.metrics, keras.ops)
-    found = {name for module in modules for name, each in vars(module).items() if inspect.isfunction(each)}
-    return frozenset(found - {"get", "serialize", "deserialize"})
-
-
-@functools.cache
-def _by_class() -> frozenset[str]:
-    return frozenset(each.rpartition(">")[2] for each in _admitted() | _STRUCTURE)
 
 
 def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), modules: Iterable[str] = ()) -> Any:
@@ -262,7 +31,7 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
 
     Raises FileError.
     """
-    config, held = _read(path, trust)
+    config, held = read_archive(path, trust)
     keras = load_keras()
     own, alphas = _own_objects(config, frozenset(trust), modules, path), _alphas(config)
     room = Room(max(FREE, _UNFILLED * sum(array.bytes for array in held)))
@@ -273,8 +42,8 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, AttributeError) as error:
         if room.left < 0:
             message = "it declares variables that it does not hold, and its arrays are too small for that"
-            raise _wrong(path, message) from None
-        raise _wrong(path, f"Keras cannot load this model: {reason(error)}") from None
+            raise wrong(path, message) from None
+        raise wrong(path, f"Keras cannot load this model: {reason(error)}") from None
 
 
 @contextmanager
@@ -289,7 +58,7 @@ def _whole_or_refused(path: Path) -> Iterator[None]:
         yield
     for each in told:
         if str(each.message).startswith("Skipping nested container"):
-            raise _wrong(path, f"Keras cannot load this model: {str(each.message)[:300]}")
+            raise wrong(path, f"Keras cannot load this model: {str(each.message)[:300]}")
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
@@ -304,9 +73,9 @@ def _own_objects(config: dict[str, Any], trusted: frozenset[str], modules: Itera
         module, name = item.get("module"), item["class_name"]
         if name == "function" and module == "builtins" and isinstance(item.get("config"), str):
             name = item["config"]
-            places = [_imported(each, path) for each in (*modules, *trusted) if _is_trusted(each, trusted)]
+            places = [_imported(each, path) for each in (*modules, *trusted) if is_trusted(each, trusted)]
             made = next((getattr(place, name) for place in places if hasattr(place, name)), None)
-        elif isinstance(module, str) and (_is_trusted(module, trusted) or name in OF_KERAS.get(module, ())):
+        elif isinstance(module, str) and (is_trusted(module, trusted) or name in OF_KERAS.get(module, ())):
             made = getattr(_imported(module, path), name, None)
         else:
             continue
@@ -319,12 +88,8 @@ def _imported(module: str, path: Path) -> Any:
     try:
         return importlib.import_module(module)
     except Exception as error:  # importing a person's own module may raise anything at all
-        message = f"`{module}` cannot be imported: {type(error).__name__}: {_first_line(error)}"
-        raise _wrong(path, message, "run kspec where the module can be found") from None
-
-
-def _is_trusted(module: str, trusted: frozenset[str]) -> bool:
-    return module.split(".")[0] in trusted - {"keras", "builtins"}
+        message = f"`{module}` cannot be imported: {one_line(error)}"
+        raise wrong(path, message, "run kspec where the module can be found") from None
 
 
 def load_shapes(path: Path, trust: Iterable[str] = (), modules: Iterable[str] = ()) -> Any:
@@ -343,12 +108,12 @@ def make_model(config: dict[str, Any], path: Path, trust: Iterable[str] = (), mo
         made = keras.saving.deserialize_keras_object({**config, "compile_config": None}, custom_objects=own)
         return _with_alphas(_model(made, path), alphas)
     except (ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError) as error:
-        raise _wrong(path, f"Keras cannot make this model: {_first_line(error)}") from None
+        raise wrong(path, f"Keras cannot make this model: {first_line(error)}") from None
 
 
 def _model(made: Any, path: Path) -> Any:
     if not isinstance(made, load_keras().Model):
-        raise _wrong(path, "config.json is not a model's configuration")
+        raise wrong(path, "config.json is not a model's configuration")
     return made
 
 
@@ -391,10 +156,6 @@ def reason(error: Exception) -> str:
     return f"{shapes[3]} has shape {shapes[1]}, the file's is {shapes[2]}" if shapes else said[:300]
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
 def load_saved(operation: Saved, name: str, route: Route, with_weights: bool) -> Any:
     """A saved model as one layer called `name`, cut at the operation's output."""
     keras = load_keras()
@@ -421,8 +182,6 @@ def _ends(model: Any) -> tuple[Any, Any] | None:
 
 
 def _cut(model: Any, output: str, path: Path, route: Route) -> Any:
-    from kspec.diagnostics import listing, suggestion
-
     names = [layer.name for layer in model.layers]
     if output not in names:
         help = suggestion(output, names, f"its layers: {listing(names, 8)}")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kspec.diagnostics import FileError
-from kspec.model.archive import check_classes, check_ranks, most_arrays, raw_config, serialized, shortened
+from kspec.diagnostics import FileError, shortened
+from kspec.model.admission import check_classes, check_ranks, most_arrays, raw_config, serialized
 from kspec.model.weights import arrays_of
 from kspec.model.weightsfile import Array, arrays
 

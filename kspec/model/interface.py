@@ -5,7 +5,7 @@ Keras is fed by position, in the structure the model was made with; names are fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -105,9 +105,14 @@ def interface_of(model: Any) -> Interface:
 
 
 def _names(structure: Any, names: list[str]) -> list[str]:
-    """The keys of a flat mapping, else the given names made unique: a layer with several outputs repeats its own."""
+    """The keys of a flat mapping, else the given names made unique."""
     if isinstance(structure, dict) and len(structure) == len(names):
         return sorted(structure)  # the order in which keras.tree flattens a mapping
+    return unique_names(names)
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Names with a number where one stands there already: a layer with several outputs repeats its own."""
     unique: list[str] = []
     for name in names:
         count, candidate = 0, name

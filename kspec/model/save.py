@@ -10,7 +10,7 @@ from typing import Any
 
 from kspec.diagnostics import Problem, UsageError
 from kspec.files import atomic_path
-from kspec.model.archive import serialized
+from kspec.model.admission import serialized
 from kspec.model.backend import load_keras
 from kspec.model.private import layers_in, weights_opened
 from kspec.model.quiet import without_keras_warnings

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from kspec.comparison.sketch import Key, Numbers, Output, Sketch, Step, Weight, Wire
 from kspec.model.configuration import arguments_of, kind_of, policy_name
+from kspec.model.interface import unique_names
 from kspec.model.plan import Call, Plan
 from kspec.model.planning import plan_model
 from kspec.model.private import call_arguments, calls, graph_of, made_by
@@ -224,6 +225,7 @@ def _outputs(model: Any, own: Plan) -> Iterator[Output]:
     """The outputs, with the steps that they come from."""
     made = getattr(graph_of(model), "output", None) if _ends(model) else None
     tensors = list(made.values()) if isinstance(made, dict) else _ends(model)
-    for (name, shape, dtype), tensor in zip(own.outputs, tensors, strict=True):
+    names = unique_names(name for name, _, _ in own.outputs)
+    for name, (_, shape, dtype), tensor in zip(names, own.outputs, tensors, strict=True):
         operation, index, place = made_by(tensor)
         yield Output(name, (shape, dtype), (operation.name, index), place)

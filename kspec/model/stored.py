@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import FileError, Problem
+from kspec.diagnostics import FileError, Problem, shortened
 from kspec.model import tensorfile
-from kspec.model.archive import load_shapes, most_arrays, read_config, shortened
+from kspec.model.admission import read_archive
+from kspec.model.archive import make_model
 from kspec.model.backend import deeply, load_keras
 from kspec.model.npzfile import npz_arrays, npz_read
 from kspec.model.objects import search_also
@@ -25,7 +26,7 @@ from kspec.model.private import abstract_variables, kept_at
 from kspec.model.signatures import remembered
 from kspec.model.transferred import Entry
 from kspec.model.variables import by_path
-from kspec.model.weightsfile import MOST, Array, arrays, opened, refused
+from kspec.model.weightsfile import Array, arrays, opened, refused
 
 ENDINGS = (".keras", ".weights.h5", ".h5", ".safetensors", ".npz")
 _LARGE = 20_000
@@ -110,10 +111,13 @@ def _numbered(path: Path, label: str, trust: Sequence[str], modules: Sequence[st
     """HDF5, alone or in an archive."""
     import h5py
 
-    config = read_config(path, trust) if path.suffix == ".keras" else None
-    found = arrays(path, MOST if config is None else most_arrays(config))
-    named = _named(path, trust, modules) if config is not None else {}
-    with opened(path) as source, h5py.File(source, "r") as file:
+    is_model = path.suffix == ".keras"
+    if is_model:
+        config, found = read_archive(path, trust)
+        named = _named(config, path, trust, modules)
+    else:
+        found, named = arrays(path), {}
+    with opened(path, is_whole=True) as source, h5py.File(source, "r") as file:
         names = _names(file, found)
 
         def read(entry: Entry) -> Any:
@@ -124,7 +128,7 @@ def _numbered(path: Path, label: str, trust: Sequence[str], modules: Sequence[st
 
         labels = _labels([array.path for array in found], names)
         entries = [_entry(array, label, file, named) for array, label in zip(found, labels, strict=True)]
-        if config is not None:  # what else is there is no weight of the model
+        if is_model:  # what else is there is no weight of the model
             entries = [entry._replace(is_weight=entry.place in named) for entry in entries]
         order = {name: place for place, name in enumerate(named.values())}
         first = [entry for entry in entries if entry.path in order]
@@ -132,14 +136,14 @@ def _numbered(path: Path, label: str, trust: Sequence[str], modules: Sequence[st
         yield Stored(label, (*sorted(first, key=lambda entry: order[entry.path]), *rest), read)
 
 
-def _named(path: Path, trust: Sequence[str], modules: Sequence[str]) -> dict[str, str]:
+def _named(config: dict[str, Any], path: Path, trust: Sequence[str], modules: Sequence[str]) -> dict[str, str]:
     """The path of each weight of a .keras file's model by its place in the file; the model is made without numbers."""
 
     def work() -> dict[str, str]:
         if trust:
             search_also((Path.cwd(), path.resolve().parent))
         with abstract_variables(), remembered():
-            return {each.place: each.path for each in kept(load_shapes(path, trust, modules)) if each.place}
+            return {each.place: each.path for each in kept(make_model(config, path, trust, modules)) if each.place}
 
     load_keras()
     return deeply(work, _LARGE)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from kspec.diagnostics import KspecError, Problem, Route, SpecError, UsageError, listing
-from kspec.model.archive import read_config, reason
+from kspec.model.admission import read_config
+from kspec.model.archive import reason
 from kspec.model.backend import load_keras
 from kspec.model.npyheader import START, parsed
 from kspec.model.private import layers_in

@@ -38,6 +38,10 @@ def rewritten(
     return make
 
 
+def replaced(name: str, text: bytes) -> Callable[[dict[str, bytes]], None]:
+    return lambda content: content.update({name: text})
+
+
 def twice(_: Outside) -> None:
     import warnings
 
@@ -120,4 +124,18 @@ FOUND: dict[str, tuple[Callable[[Outside], None], str]] = {
     "an empty file": (text(b""), "this is not a whole .keras file"),
     "a text": (text(b"kspec: 1\n"), "this is not a whole .keras file"),
 }
-CASES = tuple(Case(name, make, said, MODEL[:3]) for name, (make, said) in FOUND.items())
+METADATA = {
+    "metadata of a million lists": (
+        b"[" + b"[]," * 1_000_000 + b"[]]",
+        "metadata.json holds more than 1,000,000 values",
+    ),
+    "metadata of 20 MB": (b'"' + b"x" * 20_000_000 + b'"', "metadata.json is larger than 16,777,216 bytes"),
+    "metadata that is no JSON": (b"{", "metadata.json cannot be read"),
+}
+CASES = (
+    *(Case(name, make, said, MODEL[:3]) for name, (make, said) in FOUND.items()),
+    *(
+        Case(name, rewritten(replaced("metadata.json", content)), said, ("import bad.keras",))
+        for name, (content, said) in METADATA.items()
+    ),
+)

@@ -15,7 +15,7 @@ from keras.src.saving import object_registration, serialization_lib
 
 from kspec import api, catalog
 from kspec.diagnostics import FileError, SpecError
-from kspec.model import archive
+from kspec.model import admission
 from kspec.spec.project import OF_KERAS
 
 KINDS = [kind for kind in catalog.KINDS if kind != "callbacks"]
@@ -25,7 +25,9 @@ CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 def is_admitted(module: str | None, name: str, config: Any = None, **words: Any) -> bool:
     item = {"module": module, "class_name": name, "config": config or {}, **words}
     try:
-        archive.check_classes({"class_name": "Sequential", "module": "keras", "config": {"layers": [item]}}, Path("x"))
+        admission.check_classes(
+            {"class_name": "Sequential", "module": "keras", "config": {"layers": [item]}}, Path("x")
+        )
     except FileError:
         return False
     return True

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import kspec
+from kspec.comparison.compare import compare
 from kspec.comparison.difference import ABSENT, Difference, StepChange
+from kspec.model.sketch import sketch
 from tests.model.twins import loaded
 
 
 def diff_of(before: str, after: str) -> Difference:
     """The difference of two indented texts."""
     return kspec.diff(loaded(before), loaded(after))
+
+
+def diff_of_models(before: Any, after: Any) -> Difference:
+    """The difference of two models of Keras's."""
+    return compare(*(sketch(model, label=model.name, name=model.name) for model in (before, after)))
 
 
 def told(difference: Difference) -> list[str]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
 import kspec
+from kspec.comparison.difference import ABSENT
+from kspec.comparison.sketch import Step, Wire
+from kspec.comparison.wiring import Wiring
 from kspec.report.diff.entries import entries
-from tests.comparison.helpers import diff_of, told
+from tests.comparison.helpers import diff_of, diff_of_models, told
 from tests.conftest import SPECS
+from tests.model.twins import keras
 
 CHAIN = """
 inputs: {x: 8}
@@ -164,6 +171,24 @@ def test_a_name_given_by_a_person_is_the_step_s() -> None:
     assert not found.weights.renamed
 
 
+def test_thousands_of_moved_steps_are_soon_counted() -> None:
+    def chain(places: list[int]) -> list[Step]:
+        steps, last = [], ("x", 0)
+        for place in places:
+            key, wires = (f"step_{place}", 0), (Wire("x", last),)
+            steps.append(Step(key, key[0], "ReLU", "ReLU", {}, {}, wires, (), "", True, 0, ()))
+            last = key
+        return steps
+
+    count = 6_000
+    swapped = [place ^ 1 for place in range(count)]
+    begun = time.perf_counter()
+    wiring = Wiring(chain([*range(count)]), chain(swapped), dict(enumerate(swapped)))
+    assert time.perf_counter() - begun < 3  # it was seven seconds
+    assert len(wiring.rewired) == count  # more than are looked at one by one
+    assert not wiring.moved
+
+
 def test_outputs() -> None:
     one = "inputs: {x: 8}\nlayers:\n- {Dense: 8, name: a}\n- {Dense: 3, name: b}\noutputs: "
     found = diff_of(one + "[a, b]", one + "b")
@@ -177,6 +202,28 @@ def test_outputs() -> None:
     assert [tuple(each) for each in found.outputs] == [("left", "left", "links")]
     assert diff_of(one + "[a, b]", one + "[b, a]").outputs == (("order", ["a", "b"], ["b", "a"]),)
     assert not diff_of(one + "[a, b]", one + "[a, b]")
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "expected"),
+    [
+        ("lstm", (0, 1), []),
+        ("lstm", (2, 1), [("lstm.from", "lstm", "lstm.2")]),
+        ("lstm", (0,), [("lstm_1", [None, 4], ABSENT)]),
+        ("memory", (0, 1), []),
+        ("memory", (0, 2), [("lstm_1", [None, 4], ABSENT), ("memory_1", ABSENT, [None, 4])]),
+    ],
+)
+def test_outputs_of_one_layer(name: str, after: tuple[int, ...], expected: list[Any]) -> None:
+    """Keras has them all under the layer's name."""
+
+    def recurrent(name: str, outputs: tuple[int, ...]) -> Any:
+        x = keras.Input((5, 3), name="x")
+        made = keras.layers.LSTM(4, return_state=True, name=name)(x)
+        return keras.Model(x, [made[place] for place in outputs])
+
+    found = diff_of_models(recurrent("lstm", (0, 1)), recurrent(name, after))
+    assert [tuple(each) for each in found.outputs] == expected
 
 
 def test_sections_are_compared_key_by_key() -> None:

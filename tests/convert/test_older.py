@@ -172,6 +172,16 @@ def test_modules_of_keras_2_13_and_later(in_tmp: Path) -> None:
     assert "the weights of an archive of Keras 2 are not taken along" in outcome.err
 
 
+def test_an_archive_of_a_version_to_come(in_tmp: Path) -> None:
+    with zipfile.ZipFile("new.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(functional("Functional", "2.15.0")))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "5.0"}))
+        archive.writestr("model.weights.h5", b"")
+    outcome = run_kspec("import", "new.keras")
+    assert outcome.status == 3
+    assert "it was saved by Keras `5.0`, which kspec does not know" in outcome.err
+
+
 def one(*made: Config, **words: Any) -> Config:
     return {
         "class_name": "Sequential",
@@ -199,7 +209,7 @@ DENSE = layer("Dense", "first", units=2, batch_input_shape=[None, 4])
         (one(DENSE, layer("Lambda", "code")), "Lambda layer holds Python code"),
         (one(DENSE, {"config": {}}), "one of its layers has no class"),
         (one(DENSE, {"class_name": "Dense", "config": 3, "name": "n"}), "`n` has no configuration"),
-        (one(DENSE, keras_version="5.0"), "it is a configuration of Keras `5.0`, which kspec does not know"),
+        (one(DENSE, keras_version="5.0"), "it was saved by Keras `5.0`, which kspec does not know"),
         (one(DENSE, keras_version=[1]), "which kspec does not know"),
         ({"class_name": "Mine", "config": {}}, "`Mine` is no model of Keras's"),
     ],

@@ -76,6 +76,20 @@ def test_weights_beside_it(saved: Path, weights: str) -> None:
         assert run_kspec("import", saved, "--weights", wrong).status == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "times"),
+    [(("import",), 1), (("import", "-o", "s.yaml", "--weights", "w.safetensors"), 2), (("weights", "ls"), 1)],
+)
+def test_checksums_are_computed_once_a_reading(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], times: int
+) -> None:
+    seen: list[str | None] = []
+    whole = zipfile.ZipFile.testzip
+    monkeypatch.setattr(zipfile.ZipFile, "testzip", lambda archive: seen.append(archive.filename) or whole(archive))
+    assert run_kspec(*command, saved).status == 0
+    assert len(seen) == times
+
+
 def test_the_source_stays(saved: Path) -> None:
     Path("link.yaml").symlink_to(saved)
     Path("link.weights.h5").symlink_to(saved)
@@ -224,6 +238,32 @@ def test_truncated_archives(saved: Path) -> None:
         Path("cut.keras").write_bytes(content[:part])
         outcome = run_kspec("import", "cut.keras")
         assert (outcome.status, "error[model-file]" in outcome.err) == (3, True)
+
+
+def other_checksum(raw: bytearray, start: int, entry: int) -> None:
+    raw[entry + 16] ^= 1
+
+
+def no_deflate(raw: bytearray, start: int, entry: int) -> None:
+    raw[start : start + 4] = b"\xff" * 4
+
+
+def said_encrypted(raw: bytearray, start: int, entry: int) -> None:
+    raw[entry + 8] |= 1
+
+
+@pytest.mark.parametrize("damage", [other_checksum, no_deflate, said_encrypted])
+def test_damaged_metadata(in_tmp: Path, damage: Any) -> None:
+    """What an archive says of its version is read before anything else is looked through."""
+    with zipfile.ZipFile("bad.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.0.0"}))
+        archive.writestr("config.json", small().to_json())
+        archive.writestr("model.weights.h5", b"")
+    raw = bytearray(Path("bad.keras").read_bytes())
+    damage(raw, 30 + len("metadata.json"), raw.index(b"PK\x01\x02"))
+    Path("bad.keras").write_bytes(raw)
+    outcome = run_kspec("import", "bad.keras")
+    assert (outcome.status, "this is not a whole .keras file" in outcome.err) == (3, True)
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "{}", "[" * 100_000, '{"class_name": "Functional", "config": 3}'])

@@ -13,7 +13,8 @@ import pytest
 
 from kspec import api
 from kspec.diagnostics import FileError
-from kspec.model.archive import load_model, read_config
+from kspec.model.admission import read_config
+from kspec.model.archive import load_model
 from kspec.model.quiet import without_keras_warnings
 from kspec.model.weightsfile import arrays
 from tests.conftest import SPECS, run_kspec

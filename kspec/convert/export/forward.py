@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kspec.convert.export.problems import Unexportable
-from kspec.model.archive import shortened
+from kspec.diagnostics import shortened
 from kspec.model.backend import load_keras
 from kspec.model.interface import Interface, interface_of
 from kspec.model.private import graph_of, layers_in, scoped

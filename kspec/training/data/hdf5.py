@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import FileError
+from kspec.diagnostics import FileError, first_line
 from kspec.training.data.base import OneFile
 from kspec.training.data.npz import texts
 from kspec.training.data.source import Block, Field, Piece, broken, even, refuse_dtype
@@ -155,5 +155,5 @@ def _shown(name: str) -> str:
 
 
 def _damaged(path: str, error: Exception) -> FileError:
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].lower()
+    said = first_line(error).lower()
     return broken(path, f"is damaged or cut short ({said})", "copy or write it again")

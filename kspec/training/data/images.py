@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import FileError, Problem, UsageError
+from kspec.diagnostics import FileError, Problem, UsageError, first_line
 from kspec.training.data.base import Base
 from kspec.training.data.part import Part
 from kspec.training.data.source import Block, Field, Piece, Source, broken, even
@@ -194,5 +194,5 @@ def _unreadable() -> tuple[type[Exception], ...]:
 def _damaged(path: str, error: Exception) -> FileError:
     if isinstance(error, FileNotFoundError):  # it was there when the folder was opened
         return FileError(changed(path, "is gone"))
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    said = first_line(error)
     return broken(path, f"is no image that can be read ({said})", "remove it, or save it again")

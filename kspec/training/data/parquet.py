@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import FileError, Problem
+from kspec.diagnostics import FileError, Problem, first_line
 from kspec.training.data.base import OneFile
 from kspec.training.data.columns import arrow, field_of, lengths_of, to_numpy
 from kspec.training.data.source import PIECE, Block, Field, Piece, broken
@@ -126,5 +126,5 @@ def damaged(path: str, error: Exception) -> FileError:
             "write it in smaller row groups, or batches",
         )
         return FileError(Problem("too-large", message, help=help, file=path))
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    said = first_line(error)
     return broken(path, f"is damaged, or is something else ({said})", "write it again")
