@@ -48,6 +48,8 @@ Edited = tuple[str, tuple[Edit, ...]] | None
 def _object(page: Page, problem: Problem) -> Edited:
     """The name of a layer, loss, optimizer … that has another."""
     route, name = problem.route, _name_at(page, problem)
+    if value_at(page.source.data, route[:-1]) == name:  # a name alone, which is read as `{name: null}`
+        route = route[:-1]
     kinds = ("layers",) if problem.code == "unknown-operation" else catalog.KINDS
     news = {found for kind in kinds if (found := renamed.name(kind, name)) is not None}
     if len(news) > 1:

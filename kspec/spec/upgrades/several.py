@@ -80,9 +80,10 @@ _MERGED = {
 
 def _merge(page: Page, route: Route) -> Edited:
     """`Merge: {mode: …}` is a layer for each mode; without one it added."""
-    if route[-1] != "Merge":
-        return None
     given = value_at(page.source.data, route)
+    if route[-1] != "Merge":
+        edit = page.word(route, "Add", "value") if given == "Merge" else None
+        return _whole(_told_of("Add"), [edit])
     mode = given.get("mode", "sum") if isinstance(given, dict) else given if given is not None else "sum"
     new = _MERGED.get(mode) if isinstance(mode, str) else None
     if new is None or (isinstance(given, dict) and not set(given) <= {"mode", "concat_axis"}):
@@ -93,10 +94,15 @@ def _merge(page: Page, route: Route) -> Edited:
         return None
     if axis is None and isinstance(given, dict) and "concat_axis" in given:
         return None
-    text = f"{new}: {{axis: {axis}}}" if axis is not None and new == "Concatenate" else f"{new}:"
-    return _whole(
-        f"`Merge` is `{new}` since Keras 2.0", [Edit(node.start, max(node.end, _colon(page, node.end)), text)]
-    )
+    arguments = f"{{axis: {axis}}}" if axis is not None and new == "Concatenate" else ""
+    if not arguments and page.is_flow(route[:-1]):
+        arguments = "{}"  # a key's colon alone reads only where a blank follows
+    text = f"{new}: {arguments}".rstrip()
+    return _whole(_told_of(new), [Edit(node.start, max(node.end, _colon(page, node.end)), text)])
+
+
+def _told_of(new: str) -> str:
+    return f"`Merge` is `{new}` since Keras 2.0"
 
 
 def _colon(page: Page, index: int) -> int:
