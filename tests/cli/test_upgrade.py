@@ -94,6 +94,14 @@ def test_what_is_left_is_told_at_its_place_in_the_file(old: Path) -> None:
     assert "old.yaml:7:5: error[unknown-operation]" in written.err
 
 
+def test_notes_of_what_is_left_stand_where_they_stood(in_tmp: Path) -> None:
+    text = "inputs: {x: [8]}\nlayers:\n  - {Dense: 3, name: a}\n  - {Dense: 3, name: a}\n"
+    (in_tmp / "old.yaml").write_text(text)
+    outcome = run_kspec("upgrade", "old.yaml", "--fast")
+    assert "old.yaml:4:22: error[duplicate-name]" in outcome.err
+    assert "`a` (line 3) is a step already" in outcome.err
+
+
 def test_shapes_are_checked_too(old: Path) -> None:
     old.write_text(OLD.replace("nb_row: 3", "nb_row: 30").replace("same", "valid"), encoding="utf-8")
     assert "error[shape]" in run_kspec("upgrade", "old.yaml").err
