@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from kspec.diagnostics import Problem, UsageError, listing, suggestion
 
@@ -95,6 +95,10 @@ def copy_weights(
     from kspec.model.backend import deeply
     from kspec.model.save import check_ending
 
+    ways = get_args(By)
+    if by not in ways:
+        help = suggestion(by, ways, f"one of {listing(ways)}")
+        raise UsageError(Problem("usage", f"weights are not copied by `{by}`", help=help))
     check_ending(Path(output))
     check_target(output)
     rules = _rules(mapping)
