@@ -47,6 +47,8 @@ def import_model(
     from kspec.files import check_other, check_target
     from kspec.model.backend import deeply
 
+    if names not in ("needed", "all"):
+        raise UsageError(Problem("usage", f"names are `needed` or `all`, not `{names}`"))
     label = str(source) if isinstance(source, (str, os.PathLike)) else "the model"
     path = label if _is_path(source) else None
     whole: Any = None
@@ -61,6 +63,9 @@ def import_model(
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
     found: Imported | Text
     if _is_path(source) and _is_text(label):
+        if names != "needed":
+            message = f"`--names` is for models; in `{label}` what it names keeps its name"
+            raise UsageError(Problem("usage", message, help="leave out `--names`"))
         found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
     else:
         _check_flags(label, shapes, scale)

@@ -13,6 +13,7 @@ import pytest
 import kspec as library
 from kspec import api
 from kspec.convert.calls import same_mask
+from kspec.diagnostics import UsageError
 from kspec.importing import import_model
 from kspec.model.quiet import without_keras_warnings
 from tests.conftest import SPECS, run_kspec
@@ -313,6 +314,11 @@ def test_inputs_that_are_a_mapping_are_given_by_name() -> None:
         mine.assign(np.array(theirs.value))
     given = {"words": np.ones((2, 6)), "age": np.zeros((2, 2))}
     np.testing.assert_array_equal(again.predict(given, verbose=0), model.predict(given, verbose=0))
+
+
+def test_names_are_those_that_are_needed_or_all() -> None:
+    with pytest.raises(UsageError, match="names are `needed` or `all`, not `al`"):
+        import_model(small(), names="al")  # type: ignore[arg-type]
 
 
 def test_nearly_everything() -> None:

@@ -245,6 +245,7 @@ def test_an_included_file_that_cannot_be_read(in_tmp: Path, data: bytes, said: s
         (["x.yml", "--shape", "a,b"], 2, "is no shape"),
         (["x.yml", "--shape", "y=3"], 2, "there is no input `y`"),
         (["x.yml", "--scale", "n"], 2, "`--scale` is for models of Ultralytics"),
+        (["x.yml", "--names", "all"], 2, "`--names` is for models"),
         (["x.yml", "--weights", "w.weights.h5"], 2, "has no weights"),
         (["nothing.yml"], 3, "there is no such file"),
         (["n" * 999 + ".yml"], 3, "there is no such file"),
