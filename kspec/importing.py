@@ -71,7 +71,7 @@ def import_model(
         _check_flags(label, shapes, scale)
         found = made = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
         if weights is not None:
-            whole = deeply(lambda: _with_weights(source, label, made.text, folder, tuple(trust)), _LARGE)
+            whole = deeply(lambda: _with_weights(source, made.text, folder, tuple(trust)), _LARGE)
             found = made.with_weights(os.path.relpath(weights, folder))
     deeply(lambda: _write(found.text, output, whole, weights), _LARGE)
     if tell is not None:
@@ -128,7 +128,7 @@ def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[st
 
     try:
         with abstract_variables(), remembered():
-            found = _found(source, label, trust)
+            found = _found(source, trust)
             made = imported(found.model, found.compiled, folder, names)
         _check_same(found, made, folder, trust)
         return made._replace(notes=(*found.notes, *made.notes))
@@ -136,12 +136,12 @@ def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[st
         raise refused(label, error) from None
 
 
-def _found(source: Any, label: str, trust: tuple[str, ...]) -> Found:
+def _found(source: Any, trust: tuple[str, ...]) -> Found:
     from kspec.convert.sources import find, of_model
 
     if isinstance(source, (str, os.PathLike)):
         return find(os.fspath(source), trust)
-    return of_model(source, label)
+    return of_model(source)
 
 
 def _check_same(found: Found, made: Imported, folder: Path, trust: tuple[str, ...]) -> None:
@@ -174,7 +174,7 @@ def _check_weights(path: Path, label: str) -> None:
         raise UsageError(Problem("usage", f"`{label}` has no weights", help="leave out `--weights`"))
 
 
-def _with_weights(source: Any, label: str, text: str, folder: Path, trust: tuple[str, ...]) -> Any:
+def _with_weights(source: Any, text: str, folder: Path, trust: tuple[str, ...]) -> Any:
     """The spec's model with the weights of the source, under the names that the spec's layers have."""
     from kspec.convert.sameness import paired
     from kspec.convert.sources import find
