@@ -154,7 +154,7 @@ def _renamed(page: Page, route: Route, new: Renamed, value: Any) -> Edited:
 
 def _dropped(page: Page, route: Route, gone: renamed.Dropped, value: Any) -> Edited:
     """A key left out, where nothing is lost by that."""
-    if gone.values and not any(type(value) is type(each) and value == each for each in gone.values):
+    if not gone.goes(value):
         return None
     edit = page.without(route)
     return None if edit is None else (f"`{route[-1]}` is left out: {gone.why}", (edit,))

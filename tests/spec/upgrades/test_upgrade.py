@@ -69,6 +69,7 @@ STEPS = [
     ("Merge: {mode: concat, concat_axis: 1}", "Concatenate: {axis: 1}"),
     ("Merge: mul", "Multiply:"),
     ("Merge: {mode: cos}", "Merge: {mode: cos}"),
+    ("nb_row", "nb_row"),
     ("Merge", "Add"),
     ("'Merge'", "'Add'"),
     ("{Merge: sum, from: [x, x]}", "{Add: {}, from: [x, x]}"),
