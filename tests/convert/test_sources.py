@@ -351,6 +351,14 @@ def test_masks_that_meet_again_and_again_are_compared_once() -> None:
     assert not same_mask(mask(1), words)
 
 
+def test_masks_that_differ_in_a_parameter_are_told_apart() -> None:
+    pixels = keras.Input((3, 3))
+    rows, columns = (ops.any(ops.not_equal(pixels, 0), axis=axis) for axis in (1, 2))
+    pixels._keras_mask = rows
+    assert same_mask(ops.any(ops.not_equal(pixels, 0), axis=1), pixels)
+    assert not same_mask(columns, pixels)
+
+
 @pytest.mark.filterwarnings("ignore:Layer 'inner'")  # which hands no mask on
 @pytest.mark.parametrize("mask_zero", [False, True])
 def test_masks_of_a_model_that_takes_a_mapping(mask_zero: bool) -> None:
