@@ -79,15 +79,16 @@ def export(
 
 
 def _check_options(kind: str, sizes: dict[str, Any], loader: Pathlike | None) -> None:
+    from kspec.files import check_name
+
     given = [flag for flag, value in sizes.items() if value is not None]
     if kind == "weights" and given:
         raise UsageError(Problem("usage", f"`{given[0]}` says nothing of weights alone", help="leave it out"))
     if kind != "stablehlo" and loader is not None:
         help = "ONNX Runtime and OpenVINO load their own files"
         raise UsageError(Problem("usage", "`--loader` writes a program for StableHLO", help=help))
-    if loader is not None and Path(loader).suffix != ".py":
-        help = f"name it `{Path(loader).stem}.py`"
-        raise UsageError(Problem("usage", f"`{loader}` does not say that a Python program is in it", help=help))
+    if loader is not None:
+        check_name(loader, "a Python program", ".py")
 
 
 def _check_installed(kind: str) -> None:

@@ -44,7 +44,7 @@ def import_model(
 
     Raises FileError where the source cannot be read or holds something that no spec can say; UsageError.
     """
-    from kspec.files import check_other, check_target
+    from kspec.files import check_name, check_other, check_target
     from kspec.model.backend import deeply
 
     if names not in ("needed", "all"):
@@ -53,7 +53,7 @@ def import_model(
     path = label if _is_path(source) else None
     whole: Any = None
     if output is not None:
-        _check_name(Path(output))
+        check_name(output, "a spec", ".yaml", ".yml")
         check_other(output, path)
         check_target(output)
     if weights is not None:
@@ -158,12 +158,6 @@ def _check_same(found: Found, made: Imported, folder: Path, trust: tuple[str, ..
     what = difference(found.model, built)
     if what:
         raise Unwritable("", f"no spec says all of this model: {what}")
-
-
-def _check_name(output: Path) -> None:
-    if output.suffix not in (".yaml", ".yml"):
-        help = f"name it `{output.with_suffix('.yaml').name}`"
-        raise UsageError(Problem("usage", f"`{output}` does not say that a spec is in it", help=help))
 
 
 def _check_weights(path: Path, label: str) -> None:
