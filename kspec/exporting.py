@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     Pathlike = str | os.PathLike[str]
 
-_LARGE = 20_000
-"""How many calls a model may have: it is not known before it is read."""
-
 
 def export(
     target: Pathlike | Any,
@@ -73,7 +70,7 @@ def export(
         from kspec.convert.export.tracing import Sizes
 
         fixed = Sizes(batch_size, length)
-        return deeply(lambda: _program(model, kind, files, fixed, tolerance, limit, loader, told), _LARGE)
+        return deeply(lambda: _program(model, kind, files, fixed, tolerance, limit, loader, told))
     except Unexportable as error:
         raise refused(name, LABELS[kind], error) from error
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     Pathlike = str | os.PathLike[str]
 
-_LARGE = 20_000
-"""How many calls a model may have: it is not known before it is read."""
-
 
 def import_model(
     source: Pathlike | Any,
@@ -66,14 +63,14 @@ def import_model(
         if names != "needed":
             message = f"`--names` is for models; in `{label}` what it names keeps its name"
             raise UsageError(Problem("usage", message, help="leave out `--names`"))
-        found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
+        found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights))
     else:
         _check_flags(label, shapes, scale)
-        found = made = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
+        found = made = deeply(lambda: _imported(source, label, folder, names, tuple(trust)))
         if weights is not None:
-            whole = deeply(lambda: _with_weights(source, made.text, folder, tuple(trust)), _LARGE)
+            whole = deeply(lambda: _with_weights(source, made.text, folder, tuple(trust)))
             found = made.with_weights(os.path.relpath(weights, folder))
-    deeply(lambda: _write(found.text, output, whole, weights), _LARGE)
+    deeply(lambda: _write(found.text, output, whole, weights))
     if tell is not None:
         for note in found.notes:
             tell(note)

@@ -104,12 +104,8 @@ def copy_weights(
     rules = _rules(mapping)
     partners = _matched(source, target, sets, trust) if by == "diff" else None
     with _opened(source, trust, ()) as found:
-        model = deeply(lambda: _model(target, sets, trust, max_memory), _LARGE)
-        return deeply(lambda: _copy(found, model, str(target), Path(output), by, rules, partners, strict), _LARGE)
-
-
-_LARGE = 20_000
-"""How many calls a model may have: it is not known before it is read."""
+        model = deeply(lambda: _model(target, sets, trust, max_memory))
+        return deeply(lambda: _copy(found, model, str(target), Path(output), by, rules, partners, strict))
 
 
 def _copy(

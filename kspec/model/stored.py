@@ -28,8 +28,6 @@ from kspec.model.variables import by_path
 from kspec.model.weightsfile import MOST, Array, arrays, opened, refused
 
 ENDINGS = (".keras", ".weights.h5", ".h5", ".safetensors", ".npz")
-_LARGE = 20_000
-"""How many calls a saved model may have: it is not known before it is read."""
 _NAME = 1000
 """Bytes that a text beside a layer or an array may take in a file."""
 
@@ -142,7 +140,7 @@ def _named(path: Path, trust: Sequence[str], modules: Sequence[str]) -> dict[str
             return {each.place: each.path for each in kept(load_shapes(path, trust, modules)) if each.place}
 
     load_keras()
-    return deeply(work, _LARGE)
+    return deeply(work)
 
 
 def _entry(array: Array, label: str, file: Any, named: Mapping[str, str]) -> Entry:
