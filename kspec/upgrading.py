@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kspec.diagnostics import FileError, Problem, Span, SpecError, UsageError
+from kspec.diagnostics import Problem, Span, SpecError
 
 if TYPE_CHECKING:
     Pathlike = str | os.PathLike[str]
@@ -66,15 +66,13 @@ def upgrade(
 
 
 def _contents(path: Path) -> bytes:
+    from kspec.spec.compiled import unreadable
     from kspec.spec.textfile import contents
 
     try:
         return contents(path)
-    except FileNotFoundError:
-        raise UsageError(Problem("file-missing", "there is no such file", file=str(path))) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(Problem("file-missing", f"cannot read the spec: {reason}", file=str(path))) from None
+        raise unreadable(str(path), error) from None
 
 
 def _checked(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple[Problem, ...]:

@@ -151,6 +151,7 @@ def test_folders_and_standard_input(old: Path) -> None:
     ("arguments", "status", "said"),
     [
         (["nothing.yaml"], 2, "there is no such file"),
+        (["odl.yaml"], 2, "did you mean `old.yaml`?"),
         (["old.yaml", "-w", "--check"], 2, "go one by one"),
         (["-", "-w"], 2, "not standard input"),
         (["broken.yaml", "old.yaml"], 1, "broken.yaml:1:1: error[yaml-syntax]"),
