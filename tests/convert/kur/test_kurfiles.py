@@ -19,10 +19,9 @@ from kspec.convert.foreigntext import Beyond
 from kspec.convert.kur.jinja import Variables
 from kspec.convert.sameness import difference
 from kspec.convert.texts import rewritten
-from kspec.diagnostics import FileError
+from kspec.diagnostics import MAX_PROBLEMS, FileError
 from kspec.importing import import_model
 from kspec.spec.expressions import substitute
-from kspec.spec.source import MAX_PROBLEMS
 from tests.conftest import check_golden, run_kspec
 from tests.convert.same import keras
 
