@@ -38,7 +38,7 @@ def code(
     Raises SpecError; UsageError where the style cannot say what the spec says; FileError where it cannot be written.
     """
     from kspec.convert.code.write import write
-    from kspec.files import check_other, check_target, write_atomically
+    from kspec.files import check_name, check_other, check_target, write_atomically
     from kspec.loaded import Loaded, load
     from kspec.model.backend import deeply
     from kspec.scripting import training_of
@@ -47,7 +47,7 @@ def code(
     if style not in _STYLES:
         raise UsageError(Problem("usage", f"there is no style `{style}`", help=f"styles: {', '.join(_STYLES)}"))
     if output is not None:
-        _check_name(Path(output))
+        check_name(output, "Python code", ".py")
         check_other(output, spec.compiled.source.file.name if isinstance(spec, Loaded) else spec, data)
         check_target(output)
     if data is not None and not train:
@@ -66,9 +66,3 @@ def code(
         for note in found.notes:
             tell(note)
     return found.text
-
-
-def _check_name(output: Path) -> None:
-    if output.suffix != ".py":
-        help = f"name it `{output.with_suffix('.py').name}`"
-        raise UsageError(Problem("usage", f"`{output}` does not say that Python code is in it", help=help))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple
 
 _NAME = 100
@@ -63,6 +63,16 @@ class Problem:
     severity: Literal["error", "warning"] = "error"
     span: Span | None = None
     file: str = ""
+
+
+MAX_PROBLEMS = 1_000
+"""So many are told of one file; beyond them it is read no further."""
+
+
+def last_told(problem: Problem) -> Problem:
+    """A problem that is the last of so many."""
+    note = Note(f"and perhaps more: after {MAX_PROBLEMS:,} problems kspec reads no further")
+    return replace(problem, notes=(*problem.notes, note))
 
 
 class KspecError(Exception):

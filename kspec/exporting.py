@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     Pathlike = str | os.PathLike[str]
 
-_LARGE = 20_000
-"""How many calls a model may have: it is not known before it is read."""
-
 
 def export(
     target: Pathlike | Any,
@@ -73,21 +70,22 @@ def export(
         from kspec.convert.export.tracing import Sizes
 
         fixed = Sizes(batch_size, length)
-        return deeply(lambda: _program(model, kind, files, fixed, tolerance, limit, loader, told), _LARGE)
+        return deeply(lambda: _program(model, kind, files, fixed, tolerance, limit, loader, told))
     except Unexportable as error:
         raise refused(name, LABELS[kind], error) from error
 
 
 def _check_options(kind: str, sizes: dict[str, Any], loader: Pathlike | None) -> None:
+    from kspec.files import check_name
+
     given = [flag for flag, value in sizes.items() if value is not None]
     if kind == "weights" and given:
         raise UsageError(Problem("usage", f"`{given[0]}` says nothing of weights alone", help="leave it out"))
     if kind != "stablehlo" and loader is not None:
         help = "ONNX Runtime and OpenVINO load their own files"
         raise UsageError(Problem("usage", "`--loader` writes a program for StableHLO", help=help))
-    if loader is not None and Path(loader).suffix != ".py":
-        help = f"name it `{Path(loader).stem}.py`"
-        raise UsageError(Problem("usage", f"`{loader}` does not say that a Python program is in it", help=help))
+    if loader is not None:
+        check_name(loader, "a Python program", ".py")
 
 
 def _check_installed(kind: str) -> None:

@@ -18,6 +18,7 @@ from kspec.diagnostics import FileError, Problem, UsageError
 
 __all__ = [
     "atomic_path",
+    "check_name",
     "check_other",
     "check_target",
     "remove_temporary",
@@ -81,6 +82,15 @@ def check_other(path: str | os.PathLike[str], *sources: str | os.PathLike[str] |
         if is_same:
             message = f"`{path}` is what is read: it would be written over"
             raise UsageError(Problem("usage", message, help="name another file"))
+
+
+def check_name(path: str | os.PathLike[str], what: str, *endings: str) -> None:
+    """Raise `UsageError` where the name of `path`, to be written, does not end as one of `what` does."""
+    name = Path(path)
+    if name.suffix not in endings:
+        stem = name.stem.strip(".")
+        help = f"name it `{stem}{endings[0]}`" if stem else f"its name ends in `{endings[0]}`"
+        raise UsageError(Problem("usage", f"`{path}` does not say that {what} is in it", help=help))
 
 
 def sync_folder(folder: Path) -> None:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     Pathlike = str | os.PathLike[str]
 
-_LARGE = 20_000
-"""How many calls a model may have: it is not known before it is read."""
-
 
 def import_model(
     source: Pathlike | Any,
@@ -44,14 +41,16 @@ def import_model(
 
     Raises FileError where the source cannot be read or holds something that no spec can say; UsageError.
     """
-    from kspec.files import check_other, check_target
+    from kspec.files import check_name, check_other, check_target
     from kspec.model.backend import deeply
 
+    if names not in ("needed", "all"):
+        raise UsageError(Problem("usage", f"names are `needed` or `all`, not `{names}`"))
     label = str(source) if isinstance(source, (str, os.PathLike)) else "the model"
     path = label if _is_path(source) else None
     whole: Any = None
     if output is not None:
-        _check_name(Path(output))
+        check_name(output, "a spec", ".yaml", ".yml")
         check_other(output, path)
         check_target(output)
     if weights is not None:
@@ -61,14 +60,17 @@ def import_model(
     folder = Path(output).resolve().parent if output is not None else Path.cwd()
     found: Imported | Text
     if _is_path(source) and _is_text(label):
-        found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights), _LARGE)
+        if names != "needed":
+            message = f"`--names` is for models; in `{label}` what it names keeps its name"
+            raise UsageError(Problem("usage", message, help="leave out `--names`"))
+        found = deeply(lambda: _rewritten(label, folder, shapes or {}, scale, weights))
     else:
         _check_flags(label, shapes, scale)
-        found = made = deeply(lambda: _imported(source, label, folder, names, tuple(trust)), _LARGE)
+        found = made = deeply(lambda: _imported(source, label, folder, names, tuple(trust)))
         if weights is not None:
-            whole = deeply(lambda: _with_weights(source, label, made.text, folder, tuple(trust)), _LARGE)
+            whole = deeply(lambda: _with_weights(source, made.text, folder, tuple(trust)))
             found = made.with_weights(os.path.relpath(weights, folder))
-    deeply(lambda: _write(found.text, output, whole, weights), _LARGE)
+    deeply(lambda: _write(found.text, output, whole, weights))
     if tell is not None:
         for note in found.notes:
             tell(note)
@@ -123,7 +125,7 @@ def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[st
 
     try:
         with abstract_variables(), remembered():
-            found = _found(source, label, trust)
+            found = _found(source, trust)
             made = imported(found.model, found.compiled, folder, names)
         _check_same(found, made, folder, trust)
         return made._replace(notes=(*found.notes, *made.notes))
@@ -131,12 +133,12 @@ def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[st
         raise refused(label, error) from None
 
 
-def _found(source: Any, label: str, trust: tuple[str, ...]) -> Found:
+def _found(source: Any, trust: tuple[str, ...]) -> Found:
     from kspec.convert.sources import find, of_model
 
     if isinstance(source, (str, os.PathLike)):
         return find(os.fspath(source), trust)
-    return of_model(source, label)
+    return of_model(source)
 
 
 def _check_same(found: Found, made: Imported, folder: Path, trust: tuple[str, ...]) -> None:
@@ -155,12 +157,6 @@ def _check_same(found: Found, made: Imported, folder: Path, trust: tuple[str, ..
         raise Unwritable("", f"no spec says all of this model: {what}")
 
 
-def _check_name(output: Path) -> None:
-    if output.suffix not in (".yaml", ".yml"):
-        help = f"name it `{output.with_suffix('.yaml').name}`"
-        raise UsageError(Problem("usage", f"`{output}` does not say that a spec is in it", help=help))
-
-
 def _check_weights(path: Path, label: str) -> None:
     if not path.name[1:].endswith((".weights.h5", ".safetensors")):  # an ending alone is a hidden file's name
         help = "its name ends in `.weights.h5` or `.safetensors`"
@@ -169,7 +165,7 @@ def _check_weights(path: Path, label: str) -> None:
         raise UsageError(Problem("usage", f"`{label}` has no weights", help="leave out `--weights`"))
 
 
-def _with_weights(source: Any, label: str, text: str, folder: Path, trust: tuple[str, ...]) -> Any:
+def _with_weights(source: Any, text: str, folder: Path, trust: tuple[str, ...]) -> Any:
     """The spec's model with the weights of the source, under the names that the spec's layers have."""
     from kspec.convert.sameness import paired
     from kspec.convert.sources import find

@@ -121,8 +121,4 @@ def _saved(path: Path, trust: Sequence[str]) -> Known:
             model = load_shapes(path, trust)
             return Known(model.name, model, plan_model(model))
 
-    return deeply(work, _LARGE)
-
-
-_LARGE = 20_000
-"""How many calls a saved model may have: it is not known before it is read."""
+    return deeply(work)

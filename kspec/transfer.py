@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from kspec.diagnostics import Problem, UsageError, listing, suggestion
 
@@ -95,17 +95,17 @@ def copy_weights(
     from kspec.model.backend import deeply
     from kspec.model.save import check_ending
 
+    ways = get_args(By)
+    if by not in ways:
+        help = suggestion(by, ways, f"one of {listing(ways)}")
+        raise UsageError(Problem("usage", f"weights are not copied by `{by}`", help=help))
     check_ending(Path(output))
     check_target(output)
     rules = _rules(mapping)
     partners = _matched(source, target, sets, trust) if by == "diff" else None
     with _opened(source, trust, ()) as found:
-        model = deeply(lambda: _model(target, sets, trust, max_memory), _LARGE)
-        return deeply(lambda: _copy(found, model, str(target), Path(output), by, rules, partners, strict), _LARGE)
-
-
-_LARGE = 20_000
-"""How many calls a model may have: it is not known before it is read."""
+        model = deeply(lambda: _model(target, sets, trust, max_memory))
+        return deeply(lambda: _copy(found, model, str(target), Path(output), by, rules, partners, strict))
 
 
 def _copy(

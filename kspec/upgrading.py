@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kspec.diagnostics import FileError, Problem, SpecError, UsageError
+from kspec.diagnostics import Problem, Span, SpecError
 
 if TYPE_CHECKING:
     Pathlike = str | os.PathLike[str]
@@ -66,15 +66,13 @@ def upgrade(
 
 
 def _contents(path: Path) -> bytes:
+    from kspec.spec.compiled import unreadable
     from kspec.spec.textfile import contents
 
     try:
         return contents(path)
-    except FileNotFoundError:
-        raise UsageError(Problem("file-missing", "there is no such file", file=str(path))) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(Problem("file-missing", f"cannot read the spec: {reason}", file=str(path))) from None
+        raise unreadable(str(path), error) from None
 
 
 def _checked(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple[Problem, ...]:
@@ -91,7 +89,12 @@ def _checked(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple[
 
 
 def _in_original(problem: Problem, name: str, lines: Sequence[int]) -> Problem:
-    span = problem.span
-    if span is None or span.file != name or not span.line <= span.end_line <= len(lines):
-        return problem
-    return replace(problem, span=span._replace(line=lines[span.line - 1], end_line=lines[span.end_line - 1]))
+    """A problem, and its notes, at the lines that they come from."""
+
+    def moved(span: Span | None) -> Span | None:
+        if span is None or span.file != name or not span.line <= span.end_line <= len(lines):
+            return span
+        return span._replace(line=lines[span.line - 1], end_line=lines[span.end_line - 1])
+
+    notes = tuple(replace(each, span=moved(each.span)) for each in problem.notes)
+    return replace(problem, span=moved(problem.span), notes=notes)

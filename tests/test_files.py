@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kspec.diagnostics import FileError, KspecError, Problem, UsageError
-from kspec.files import atomic_path, check_other, write_atomically
+from kspec.files import atomic_path, check_name, check_other, write_atomically
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX file systems")
 
@@ -29,6 +29,24 @@ def refusal(path: Path | str, data: bytes | str = b"new") -> Problem:
     assert problem.file == str(path)
     assert caught.value.status == 3
     return problem
+
+
+@pytest.mark.parametrize(
+    ("name", "help"),
+    [
+        ("a.txt", "name it `a.yaml`"),
+        ("a.b", "name it `a.yaml`"),
+        ("b/a", "name it `a.yaml`"),
+        (".", "its name ends in `.yaml`"),
+        ("..", "its name ends in `.yaml`"),
+        ("", "its name ends in `.yaml`"),
+    ],
+)
+def test_names_that_say_nothing_of_what_is_written(name: str, help: str) -> None:
+    check_name("a.yml", "a spec", ".yaml", ".yml")
+    with pytest.raises(UsageError) as caught:
+        check_name(name, "a spec", ".yaml", ".yml")
+    assert [each.help for each in caught.value.problems] == [help]
 
 
 def test_writes_bytes_and_text(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_by_shape(in_tmp: Path) -> None:
         ("a.keras", "a.yaml", {"mapping": ["trnk/kernel=trunk/kernel"]}, "has no path `trnk/kernel`"),
         ("a.keras", "a.yaml", {"mapping": ["trunk/*=turnk/*"]}, "leads to no path: `turnk/kernel`"),
         ("a.keras", "a.yaml", {"mapping": ["trunk/kernel=*"]}, "has 1 stars"),
+        ("a.keras", "a.yaml", {"by": "shapes"}, "weights are not copied by `shapes`"),
         ("a.weights.h5", "a.yaml", {"by": "diff"}, "holds weights alone"),
         ("a.yaml", "a.yaml", {}, "is no file of weights"),
         ("nothing.keras", "a.yaml", {}, "there is no file `nothing.keras`"),

@@ -52,25 +52,47 @@ def same_mask(given: Any, tensors: Any) -> bool:
         if not isinstance(given, (list, tuple)) or len(given) != len(tensors):
             return False
         return all(one is None or same_mask(one, tensor) for one, tensor in zip(given, tensors, strict=True))
-    own = mask_of(tensors) if hasattr(tensors, "_keras_history") else None
-    return own is not None and hasattr(given, "_keras_history") and _same(given, own, 40)
-
-
-def _same(one: Any, other: Any, depth: int) -> bool:
-    """Whether two tensors are the same function of the same tensors."""
-    if one is other:
-        return True
-    if hasattr(one, "_keras_history") and hasattr(other, "_keras_history"):
-        (left, i, a), (right, j, b) = made_by(one), made_by(other)
-        if (left is right and i == j and a == b) or depth == 0:
-            return left is right and i == j and a == b
-        if type(left) is not type(right) or a != b or isinstance(left, load_keras().layers.Layer):
+    if isinstance(tensors, dict):
+        if not isinstance(given, dict) or given.keys() != tensors.keys():
             return False
-        return _same([*call_arguments(left, i)], [*call_arguments(right, j)], depth - 1)
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
-        return all(_same(a, b, depth) for a, b in zip(one, other, strict=True))
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return all(_same(one[key], other[key], depth) for key in one)
+        return all(one is None or same_mask(one, tensors[key]) for key, one in given.items())
+    own = mask_of(tensors) if hasattr(tensors, "_keras_history") else None
+    return own is not None and hasattr(given, "_keras_history") and _same(given, own)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two tensors are the same function of the same tensors; each pair on the way is looked at once."""
+    waiting: list[tuple[Any, Any]] = [(one, other)]
+    seen: set[tuple[int, int]] = set()
+    while waiting:
+        one, other = waiting.pop()
+        if one is other:
+            continue
+        if hasattr(one, "_keras_history") and hasattr(other, "_keras_history"):
+            (left, i, a), (right, j, b) = made_by(one), made_by(other)
+            if (id(one), id(other)) in seen or (left is right and i == j and a == b):
+                continue
+            if a != b or not _alike(left, right):
+                return False
+            seen.add((id(one), id(other)))
+            waiting += zip(call_arguments(left, i), call_arguments(right, j), strict=True)
+        elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
+            waiting += zip(one, other, strict=True)
+        elif isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+            waiting += ((one[key], other[key]) for key in one)
+        elif not _equal(one, other):
+            return False
+    return True
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two operations are the same function, by their parameters; a layer has weights that are its own."""
+    if type(one) is not type(other) or isinstance(one, load_keras().layers.Layer):
+        return False
+    return _equal({**one.get_config(), "name": ""}, {**other.get_config(), "name": ""})
+
+
+def _equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
     except (TypeError, ValueError):

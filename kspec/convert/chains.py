@@ -49,7 +49,7 @@ class Chains:
         for place, node in enumerate(self.graph.nodes):
             step = self._step(node, node.layer in seen)
             seen.add(node.layer)
-            if not self._joined(node, step, place):
+            if not self._joined(node, step):
                 self._placed(node, step, place)
         return self._in_a_row()
 
@@ -100,7 +100,7 @@ class Chains:
 
     # -- branches that meet ------------------------------------------------------------------------------------
 
-    def _joined(self, node: Node, step: Step, place: int) -> bool:
+    def _joined(self, node: Node, step: Step) -> bool:
         """Whether a step joins branches of one tensor; they are then one step, `parallel`."""
         ends = _joined_refs(node, self.graph.layers[node.layer])
         if ends is None or len(step) > 1 or "reuse" in step:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import FileError, Note, Problem, Route, SpecError
+from kspec.diagnostics import MAX_PROBLEMS, FileError, Problem, Route, SpecError, last_told
 from kspec.spec.places import Source
-from kspec.spec.source import MAX_PROBLEMS, read
+from kspec.spec.source import read
 from kspec.spec.textfile import contents, decode
 
 
@@ -48,8 +47,7 @@ class Findings:
         """Something without which the model would be another. Raises FileError where there are too many of them."""
         problem = Problem("import-model", message, route, help, span=self.source.span(route))
         if len(self.problems) == MAX_PROBLEMS - 1 and problem not in self.problems:
-            note = Note(f"and perhaps more: after {MAX_PROBLEMS:,} problems kspec reads no further")
-            raise FileError([*self.problems, replace(problem, notes=(note,))])
+            raise FileError([*self.problems, last_told(problem)])
         self.problems[problem] = None
 
     @contextmanager

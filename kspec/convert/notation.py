@@ -49,7 +49,7 @@ def _object(value: Mapping[str, Any], where: str) -> Any:
     if name in _DATA and isinstance(config, Mapping):
         return written(config.get(_DATA[name]), where)
     if name == "function":
-        return _function(str(config), value, where)
+        return _function(str(config), where)
     if name == "DTypePolicy" and isinstance(config, Mapping):
         return config["name"]
     if not isinstance(config, Mapping):
@@ -74,7 +74,7 @@ def _without_words(args: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _function(name: str, value: Mapping[str, Any], where: str) -> str:
+def _function(name: str, where: str) -> str:
     """A function by its name, where Keras has it."""
     if any(catalog.find(kind, name) is not None for kind in ("activations", "losses", "metrics")):
         return name

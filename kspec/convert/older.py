@@ -132,17 +132,17 @@ def _arguments(
 ) -> dict[str, Any]:
     """A layer's arguments as Keras 3 takes them."""
     parameters = {each.name for each in entry.parameters} | _OF_ALL
-    rows = ("nb_row", "nb_col") if "nb_row" in config else ("kernel_dim1", "kernel_dim2", "kernel_dim3")
+    sizes = next((each for each in renamed.KERNEL_SIZES if set(each) <= set(config)), ())
     found: dict[str, Any] = {}
-    if set(rows) <= set(config) and "kernel_size" in parameters:
-        found["kernel_size"] = [config[each] for each in rows]
+    if sizes and "kernel_size" in parameters:
+        found["kernel_size"] = [config[each] for each in sizes]
     for key, value in config.items():
         if key in parameters:
             found[key] = _value(key, value, tell)
         elif (new := renamed.argument("layers", entry.name, key, parameters)) is not None:
             other = renamed.value(new.new, value)
             found.setdefault(new.new, _value(new.new, value if other is None else other, tell))
-        elif key not in _OWN and not (key in rows and "kernel_size" in found) and not _goes(entry.name, key, value):
+        elif key not in _OWN and not (key in sizes and "kernel_size" in found) and not _goes(entry.name, key, value):
             raise Unwritable(name, f"has the argument `{key[:100]}`, which {entry.name} does not have in Keras 3")
         if value == "hard_sigmoid":
             tell(f"`{name}`: hard_sigmoid is x / 6 + 0.5 since Keras 3, and was 0.2 x + 0.5")
@@ -154,9 +154,7 @@ def _arguments(
 def _goes(owner: str, key: str, value: Any) -> bool:
     """Whether an argument that there is no more can be left out."""
     gone = renamed.dropped("layers", owner, key)
-    if value is None or value is False or (gone is not None and not gone.values):
-        return True
-    return gone is not None and any(type(value) is type(each) and value == each for each in gone.values)
+    return value is None or value is False or (gone is not None and gone.goes(value))
 
 
 def _value(key: str, value: Any, tell: Callable[[str], None]) -> Any:

@@ -23,7 +23,6 @@ class Found(NamedTuple):
 
     model: Any
     compiled: Mapping[str, Any] | None
-    label: str
     notes: tuple[str, ...] = ()
 
 
@@ -33,7 +32,7 @@ def find(source: str, trust: Sequence[str] = (), *, with_weights: bool = False) 
     Raises FileError, UsageError.
     """
     if source.startswith(APPLICATIONS):
-        return Found(_application(source.removeprefix(APPLICATIONS)), None, source)
+        return Found(_application(source.removeprefix(APPLICATIONS)), None)
     path = Path(source)
     if path.suffix in (".keras", ".json"):
         if not path.is_file():
@@ -58,7 +57,7 @@ def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
     if is_older(raw):
         return _older(raw, path, trust, with_weights)
     model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
-    return Found(model, raw.get("compile_config"), str(path))
+    return Found(model, raw.get("compile_config"))
 
 
 def _older(raw: dict[str, Any], path: Path, trust: Sequence[str], with_weights: bool) -> Found:
@@ -70,7 +69,7 @@ def _older(raw: dict[str, Any], path: Path, trust: Sequence[str], with_weights: 
     notes = ["what it was compiled with is left out"] if raw.get("compile_config") else []
     config = modernized(raw, notes.append)
     check_classes(config, path, trust)
-    return Found(make_model(config, path, trust), None, str(path), tuple(notes))
+    return Found(make_model(config, path, trust), None, tuple(notes))
 
 
 def _json(path: Path, trust: Sequence[str]) -> Found:
@@ -80,7 +79,7 @@ def _json(path: Path, trust: Sequence[str]) -> Found:
     notes: list[str] = []
     config = modernized(config, notes.append)
     check_classes(config, path, trust)
-    return Found(make_model(config, path, trust), config.get("compile_config"), str(path), tuple(notes))
+    return Found(make_model(config, path, trust), config.get("compile_config"), tuple(notes))
 
 
 def _application(name: str) -> Any:
@@ -117,11 +116,11 @@ def _object(source: str, trust: Sequence[str]) -> Found:
     if not isinstance(made, keras.Model):
         help = "name a keras.Model, or a function without arguments that gives one"
         raise UsageError(Problem("usage", f"`{source}` is {type(made).__name__}, not a model", help=help))
-    return of_model(made, source)
+    return of_model(made)
 
 
-def of_model(model: Any, label: str) -> Found:
+def of_model(model: Any) -> Found:
     """A model at hand, with what it was compiled with."""
     with without_keras_warnings():
         compiled = model.get_compile_config() if model.compiled else None
-    return Found(model, compiled, label)
+    return Found(model, compiled)

@@ -17,7 +17,8 @@ T = TypeVar("T")
 
 DEEP = 200
 """Graphs of more calls than this are walked on a large stack: Keras follows a graph by recursion."""
-
+_LARGE = 20_000
+"""How many calls a model may have that is not known before it is read."""
 _STACK = 1024 * 2**20
 
 
@@ -69,8 +70,8 @@ def _check_platforms() -> None:
         raise UsageError(Problem("environment", message, help="unset JAX_PLATFORMS")) from None
 
 
-def deeply(work: Callable[[], T], calls: int) -> T:
-    """`work()`, on a thread with a large stack where the graph has many calls."""
+def deeply(work: Callable[[], T], calls: int = _LARGE) -> T:
+    """`work()`, on a thread with a large stack where the graph has many calls, or may have."""
     if calls <= DEEP:
         return work()
     outcome: list[Any] = []

@@ -29,8 +29,6 @@ from kspec.model.variables import by_path
 from kspec.model.weightsfile import Array, arrays, opened, refused
 
 ENDINGS = (".keras", ".weights.h5", ".h5", ".safetensors", ".npz")
-_LARGE = 20_000
-"""How many calls a saved model may have: it is not known before it is read."""
 _NAME = 1000
 """Bytes that a text beside a layer or an array may take in a file."""
 
@@ -146,7 +144,7 @@ def _named(config: dict[str, Any], path: Path, trust: Sequence[str], modules: Se
             return {each.place: each.path for each in kept(make_model(config, path, trust, modules)) if each.place}
 
     load_keras()
-    return deeply(work, _LARGE)
+    return deeply(work)
 
 
 def _entry(array: Array, label: str, file: Any, named: Mapping[str, str]) -> Entry:

@@ -79,14 +79,14 @@ def compile_file(
         path = path.resolve()
         project = project if project is not None else find_project(path.parent, tuple(trust))
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle; a NUL in the name
-        raise _unreadable(name, error) from None
+        raise unreadable(name, error) from None
     around = project
 
     def taken(taking: Taking) -> Source:
         try:
             source = load(path, name, around, stack, taking)
         except (OSError, RuntimeError, ValueError) as error:
-            raise _unreadable(name, error) from None
+            raise unreadable(name, error) from None
         if without and isinstance(source.data, dict):
             kept = {key: value for key, value in source.data.items() if key not in without}
             source = replace(source, data=kept)
@@ -271,7 +271,8 @@ def _parts(section: str, value: dict[Any, Any], variables: Mapping[str, Any], ch
     return {name: item for name, item in parts.items() if item is not UNKNOWN}
 
 
-def _unreadable(name: str, error: Exception) -> Exception:
+def unreadable(name: str, error: Exception) -> UsageError | FileError:
+    """Why a spec's file cannot be read; a file that is not there is a wrong use."""
     known: dict[type[Exception], str] = {
         FileNotFoundError: "there is no such file",
         IsADirectoryError: "this is a folder, not a spec",

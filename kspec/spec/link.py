@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kspec.diagnostics import Problem, Route
+from kspec.diagnostics import MAX_PROBLEMS, Problem, Route
 from kspec.spec.calling import Caller
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref
 from kspec.spec.names import Names
 from kspec.spec.order import ordered
 from kspec.spec.steps import Expanded, Nested, Shared, Step, Unknown
-from kspec.spec.walk import MAX_PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -39,6 +39,10 @@ class Dropped(NamedTuple):
     since: str
     values: tuple[Any, ...] = ()
 
+    def goes(self, value: Any) -> bool:
+        """Whether it can be left out where it is `value`."""
+        return not self.values or any(type(value) is type(each) and value == each for each in self.values)
+
 
 _NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("layers", "3.0"): {
@@ -74,6 +78,9 @@ _MOVED: dict[str, Moved] = {
         Moved(renames={"atrous_rate": "dilation_rate"}),
     ),
 }
+
+KERNEL_SIZES = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
+"""Arguments of Keras 1 that together are `kernel_size`, in its order."""
 
 _EVERY = ""
 _CONVOLUTIONS = {"filters": "nb_filter", "padding": "border_mode", "strides": "subsample subsample_length stride"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import yaml
 
-from kspec.diagnostics import Note, Problem, Route, SpecError, listing
+from kspec.diagnostics import MAX_PROBLEMS, Note, Problem, Route, SpecError, last_told, listing
 from kspec.spec import slips
 from kspec.spec.expressions import UNREAD
 from kspec.spec.places import SECTIONS, Marks, Moved, Position, Source, SourceFile
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 100
 MAX_NODES = 2_000_000
 MAX_DIGITS = 100
-MAX_PROBLEMS = 1000
-"""So many are told of one file; after that, reading stops."""
 
 Taking = Literal["", "first", "last"]
 """What is read where a collection has a tag, or a key that cannot be one, or stands under a key written twice: nothing,
@@ -69,6 +67,7 @@ class _Reader:
         span = self.file.span(event.start_mark, event.end_mark)
         self.problems.append(Problem(code, message, self.route(), help, notes=notes, span=span))
         if len(self.problems) >= MAX_PROBLEMS:
+            self.problems[-1] = last_told(self.problems[-1])
             raise _Bound
 
     def route(self) -> Route:

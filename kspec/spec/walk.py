@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-from kspec.diagnostics import Note, Problem, Route
+from kspec.diagnostics import MAX_PROBLEMS, Note, Problem, Route, last_told
 from kspec.spec.expressions import ExpressionError, substitute
 from kspec.spec.graph import Lora, Quantize, Ref
 from kspec.spec.objects import Checker
@@ -18,8 +17,6 @@ from kspec.spec.values import shown
 from kspec.spec.variables import MAX_FILLED, put_in
 
 MAX_STEPS = 200_000
-MAX_PROBLEMS = 1_000
-"""Beyond them a spec is read no further."""
 MAX_NAME = 200
 
 
@@ -148,8 +145,7 @@ class Walk:
             raise TooMany
         problems = self.checker.problems
         if len(problems) > MAX_PROBLEMS:
-            note = Note(f"and perhaps more: after {MAX_PROBLEMS:,} problems kspec reads no further")
-            problems[-1] = replace(problems[-1], notes=(*problems[-1].notes, note))
+            problems[-1] = last_told(problems[-1])
             raise TooMany
 
     def too_many(self, route: Route, context: Context) -> TooMany:

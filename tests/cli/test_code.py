@@ -73,6 +73,7 @@ def test_the_code_is_printed_or_written(project: Path) -> None:
 def test_wrong_use(project: Path) -> None:
     for status, message, *words in (
         (2, "does not say that Python code is in it", "-o", "small.txt"),
+        (2, "`.` does not say that Python code is in it", "-o", "."),
         (2, "data are for a script that trains", "--data", "train.npz"),
         (2, "code that loads `data.arrow` is not written", "--train", "--set", "data.train=data.arrow"),
         (2, "`fraction` of data is kspec's own", "--train", "--set", "data.validation={fraction: 0.2}"),

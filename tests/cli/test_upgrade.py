@@ -94,6 +94,14 @@ def test_what_is_left_is_told_at_its_place_in_the_file(old: Path) -> None:
     assert "old.yaml:7:5: error[unknown-operation]" in written.err
 
 
+def test_notes_of_what_is_left_stand_where_they_stood(in_tmp: Path) -> None:
+    text = "inputs: {x: [8]}\nlayers:\n  - {Dense: 3, name: a}\n  - {Dense: 3, name: a}\n"
+    (in_tmp / "old.yaml").write_text(text)
+    outcome = run_kspec("upgrade", "old.yaml", "--fast")
+    assert "old.yaml:4:22: error[duplicate-name]" in outcome.err
+    assert "`a` (line 3) is a step already" in outcome.err
+
+
 def test_shapes_are_checked_too(old: Path) -> None:
     old.write_text(OLD.replace("nb_row: 3", "nb_row: 30").replace("same", "valid"), encoding="utf-8")
     assert "error[shape]" in run_kspec("upgrade", "old.yaml").err
@@ -143,6 +151,7 @@ def test_folders_and_standard_input(old: Path) -> None:
     ("arguments", "status", "said"),
     [
         (["nothing.yaml"], 2, "there is no such file"),
+        (["odl.yaml"], 2, "did you mean `old.yaml`?"),
         (["old.yaml", "-w", "--check"], 2, "go one by one"),
         (["-", "-w"], 2, "not standard input"),
         (["broken.yaml", "old.yaml"], 1, "broken.yaml:1:1: error[yaml-syntax]"),

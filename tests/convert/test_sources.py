@@ -12,6 +12,8 @@ import pytest
 
 import kspec as library
 from kspec import api
+from kspec.convert.calls import same_mask
+from kspec.diagnostics import UsageError
 from kspec.importing import import_model
 from kspec.model.quiet import without_keras_warnings
 from tests.conftest import SPECS, run_kspec
@@ -355,6 +357,11 @@ def test_inputs_that_are_a_mapping_are_given_by_name() -> None:
     np.testing.assert_array_equal(again.predict(given, verbose=0), model.predict(given, verbose=0))
 
 
+def test_names_are_those_that_are_needed_or_all() -> None:
+    with pytest.raises(UsageError, match="names are `needed` or `all`, not `al`"):
+        import_model(small(), names="al")  # type: ignore[arg-type]
+
+
 def test_nearly_everything() -> None:
     assert_survives(several())
 
@@ -367,6 +374,41 @@ def masked() -> Any:
 
 def test_masks() -> None:
     assert_survives(masked())
+
+
+def test_masks_that_meet_again_and_again_are_compared_once() -> None:
+    """An Add joins the masks of its branches: there are 2 ** 100 ways through a hundred of them."""
+    ids = keras.Input((3,), dtype="int32")
+
+    def mask(start: int) -> Any:
+        found = ops.not_equal(ids, start)
+        for _ in range(100):
+            found = ops.logical_or(found, found)
+        return found
+
+    words = layers.Embedding(5, 3)(ids)
+    words._keras_mask = mask(0)
+    assert same_mask(mask(0), words)
+    assert not same_mask(mask(1), words)
+
+
+def test_masks_that_differ_in_a_parameter_are_told_apart() -> None:
+    pixels = keras.Input((3, 3))
+    rows, columns = (ops.any(ops.not_equal(pixels, 0), axis=axis) for axis in (1, 2))
+    pixels._keras_mask = rows
+    assert same_mask(ops.any(ops.not_equal(pixels, 0), axis=1), pixels)
+    assert not same_mask(columns, pixels)
+
+
+@pytest.mark.filterwarnings("ignore:Layer 'inner'")  # which hands no mask on
+@pytest.mark.parametrize("mask_zero", [False, True])
+def test_masks_of_a_model_that_takes_a_mapping(mask_zero: bool) -> None:
+    inner_inputs = {"p": keras.Input((4, 3), name="p"), "q": keras.Input((4, 3), name="q")}
+    inner = keras.Model(inner_inputs, layers.GRU(2)(layers.Add()(list(inner_inputs.values()))), name="inner")
+    inputs = [keras.Input((4,), dtype="int32", name=name) for name in "ab"]
+    one, two = (layers.Embedding(5, 3, mask_zero=mask_zero)(each) for each in inputs)
+    model = keras.Model(inputs, inner({"p": one, "q": two}))
+    assert "mask:" not in import_model(keras.models.model_from_json(model.to_json()))
 
 
 def test_a_sequential_model_is_a_chain() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kspec.diagnostics import SpecError
+from kspec.diagnostics import MAX_PROBLEMS, SpecError
 from kspec.spec.expressions import UNREAD
 from kspec.spec.source import read
 
@@ -58,6 +58,14 @@ def test_places_of_aliases_and_merges() -> None:
     assert place(text, "use", "k") == (1, 14)
     assert place(text, "merged", "k") == (1, 14)
     assert place(text, "merged", "l") == (5, 6)
+
+
+def test_so_many_problems_and_a_note_that_there_may_be_more() -> None:
+    with pytest.raises(SpecError) as caught:
+        read("a: .nan\n" + "b: .nan\n" * MAX_PROBLEMS, "x")
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    told = [note.text for each in caught.value.problems for note in each.notes]
+    assert told[-1] == "and perhaps more: after 1,000 problems kspec reads no further"
 
 
 def test_every_problem_before_the_first_syntax_error() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kspec import files
 from kspec.diagnostics import Problem, SpecError, UsageError
 from kspec.spec.compiled import Compiled, compile_text
 from kspec.spec.slicing.ends import wrong
@@ -12,8 +13,7 @@ from kspec.spec.slicing.ends import wrong
 
 def check_name(compiled: Compiled, output: Path) -> None:
     """Raise UsageError where `output` is no name of a spec, or the spec that the slice is of."""
-    if output.suffix not in (".yaml", ".yml"):
-        raise wrong(f"`{output}` does not say that a spec is in it", f"name it `{output.with_suffix('.yaml').name}`")
+    files.check_name(output, "a spec", ".yaml", ".yml")
     own = compiled.source.file.path
     if own is not None and os.path.realpath(output) == os.path.realpath(own):
         raise wrong(f"`{output}` is the spec that the slice is made from", "name another file")

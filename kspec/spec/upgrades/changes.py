@@ -48,6 +48,8 @@ Edited = tuple[str, tuple[Edit, ...]] | None
 def _object(page: Page, problem: Problem) -> Edited:
     """The name of a layer, loss, optimizer … that has another."""
     route, name = problem.route, _name_at(page, problem)
+    if value_at(page.source.data, route[:-1]) == name:  # a name alone, which is read as `{name: null}`
+        route = route[:-1]
     kinds = ("layers",) if problem.code == "unknown-operation" else catalog.KINDS
     news = {found for kind in kinds if (found := renamed.name(kind, name)) is not None}
     if len(news) > 1:
@@ -152,7 +154,7 @@ def _renamed(page: Page, route: Route, new: Renamed, value: Any) -> Edited:
 
 def _dropped(page: Page, route: Route, gone: renamed.Dropped, value: Any) -> Edited:
     """A key left out, where nothing is lost by that."""
-    if gone.values and not any(type(value) is type(each) and value == each for each in gone.values):
+    if not gone.goes(value):
         return None
     edit = page.without(route)
     return None if edit is None else (f"`{route[-1]}` is left out: {gone.why}", (edit,))

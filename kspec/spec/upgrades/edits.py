@@ -148,7 +148,7 @@ class Page:
         found = self.entry(route)
         if found is None:
             return None
-        if self._is_flow(route[:-1]):
+        if self.is_flow(route[:-1]):
             return self._without_in_braces(found)
         line = self.line_start(found.start)
         indent = self.text[line : found.start]
@@ -187,7 +187,8 @@ class Page:
         inner = [self._end(each) for each in members]
         return max((each for each in (*inner, *keys) if start <= each <= end), default=start)
 
-    def _is_flow(self, route: Route) -> bool:
+    def is_flow(self, route: Route) -> bool:
+        """Whether a mapping stands in braces."""
         node = self.marks(route)
         return isinstance(node, Marks) and self.text[self.at(node.start) : self.at(node.start) + 1] == "{"
 

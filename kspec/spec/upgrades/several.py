@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 from kspec import catalog
 from kspec.diagnostics import Route
+from kspec.spec import renamed
 from kspec.spec.traces import value_at
 from kspec.spec.upgrades.edits import Edit, Page
 
@@ -21,11 +23,11 @@ def combined(page: Page, route: Route, owner: str) -> Edited:
 
 
 def _sizes(page: Page, route: Route) -> Edited:
-    """`nb_row` and `nb_col` (of Keras 1's 3D convolutions `kernel_dim1` …) are `kernel_size`."""
+    """What says the size of each axis by itself is `kernel_size`."""
     *around, key = route
     given = value_at(page.source.data, tuple(around))
-    names: tuple[str, ...] = _DEPTHS if key in _DEPTHS else ("nb_row", "nb_col")
-    if not isinstance(given, dict) or "kernel_size" in given or not set(names) <= set(given) or key != names[0]:
+    names = next((each for each in renamed.KERNEL_SIZES if key == each[0]), None)
+    if names is None or not isinstance(given, dict) or "kernel_size" in given or not set(names) <= set(given):
         return None
     texts = [page.value((*around, name)) for name in names]
     first, *others = (each for each in given if each in names)
@@ -34,9 +36,6 @@ def _sizes(page: Page, route: Route) -> Edited:
     if None in texts:
         return None
     return _whole(f"`{'`, `'.join(names)}` are `kernel_size` since Keras 2.0", edits)
-
-
-_DEPTHS = ("kernel_dim1", "kernel_dim2", "kernel_dim3")
 
 
 def _decay(page: Page, route: Route) -> Edited:
@@ -80,9 +79,10 @@ _MERGED = {
 
 def _merge(page: Page, route: Route) -> Edited:
     """`Merge: {mode: …}` is a layer for each mode; without one it added."""
-    if route[-1] != "Merge":
-        return None
     given = value_at(page.source.data, route)
+    if route[-1] != "Merge":
+        edit = page.word(route, "Add", "value") if given == "Merge" else None
+        return _whole(_told_of("Add"), [edit])
     mode = given.get("mode", "sum") if isinstance(given, dict) else given if given is not None else "sum"
     new = _MERGED.get(mode) if isinstance(mode, str) else None
     if new is None or (isinstance(given, dict) and not set(given) <= {"mode", "concat_axis"}):
@@ -93,10 +93,15 @@ def _merge(page: Page, route: Route) -> Edited:
         return None
     if axis is None and isinstance(given, dict) and "concat_axis" in given:
         return None
-    text = f"{new}: {{axis: {axis}}}" if axis is not None and new == "Concatenate" else f"{new}:"
-    return _whole(
-        f"`Merge` is `{new}` since Keras 2.0", [Edit(node.start, max(node.end, _colon(page, node.end)), text)]
-    )
+    arguments = f"{{axis: {axis}}}" if axis is not None and new == "Concatenate" else ""
+    if not arguments and page.is_flow(route[:-1]):
+        arguments = "{}"  # a key's colon alone reads only where a blank follows
+    text = f"{new}: {arguments}".rstrip()
+    return _whole(_told_of(new), [Edit(node.start, max(node.end, _colon(page, node.end)), text)])
+
+
+def _told_of(new: str) -> str:
+    return f"`Merge` is `{new}` since Keras 2.0"
 
 
 def _colon(page: Page, index: int) -> int:
@@ -118,7 +123,7 @@ def _whole(what: str, edits: list[Any]) -> Edited:
 
 
 _RULES: dict[str, Callable[[Page, Route], Edited]] = {
-    **dict.fromkeys(("nb_row", "nb_col", *_DEPTHS), _sizes),
+    **dict.fromkeys(itertools.chain(*renamed.KERNEL_SIZES), _sizes),
     "decay": _decay,
     "Merge": _merge,
     "TimeDistributedDense": _wrapped,

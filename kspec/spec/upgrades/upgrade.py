@@ -16,6 +16,8 @@ from kspec.spec.upgrades.versions import VERSIONS, newest, numbered, version_of
 
 _ROUNDS = 100
 """A change may bring further ones to light, and those that touch the same words take turns."""
+_TRIES = 50
+"""So often a text is read to find which changes of a round break it."""
 
 
 class Upgraded(NamedTuple):
@@ -33,17 +35,18 @@ def upgraded(text: str, name: str, folder: Path, trust: Sequence[str] = ()) -> U
     Raises SpecError where the text is no YAML that can be read whole.
     """
     draft, found = _of_the_format(Draft.of(text), name)
+    left: set[Change] = set()
     for _ in range(_ROUNDS):
         problems = _problems(draft.text, name, folder, trust)
         here = changes(Page(draft.text, read(draft.text, name)), problems)
-        if not here:
+        known = {each: each._replace(line=draft.lines[each.line - 1], edits=()) for each in here}
+        taken = _apart(each for each in here if known[each] not in left)
+        if not taken:
             break
-        taken = _apart(here)
-        edited = draft.edited(edit for each in taken for edit in each.edits)
-        if not _reads(edited.text, name):  # an anchor that is gone, say: it is left as it was
-            break
-        found += [each._replace(line=draft.lines[each.line - 1]) for each in taken]
-        draft = edited
+        kept = _readable(draft, taken, name)
+        left.update(known[each] for each in taken if each not in kept)
+        found += [known[each] for each in kept]
+        draft = _edited(draft, kept)
     found.sort(key=lambda each: each.line)
     return Upgraded(draft.text, draft.lines, tuple(found), problems)
 
@@ -74,6 +77,29 @@ def _reads(text: str, name: str) -> bool:
         return not read(text, name).problems
     except SpecError:
         return False
+
+
+def _readable(draft: Draft, taken: list[Change], name: str) -> list[Change]:
+    """Those of the changes after which the text reads: one by which an anchor goes, say, is left out.
+
+    They are looked for by halves, for a text may be large and what breaks it is rare; after some tries the rest is
+    left.
+    """
+    kept: list[Change] = []
+    waiting = [taken]
+    for _ in range(_TRIES):
+        if not waiting:
+            break
+        some = waiting.pop()
+        if _reads(_edited(draft, [*kept, *some]).text, name):
+            kept += some
+        elif len(some) > 1:
+            waiting += [some[len(some) // 2 :], some[: len(some) // 2]]
+    return kept
+
+
+def _edited(draft: Draft, changes: Iterable[Change]) -> Draft:
+    return draft.edited(edit for each in changes for edit in each.edits)
 
 
 def _problems(text: str, name: str, folder: Path, trust: Sequence[str]) -> tuple[Problem, ...]:

@@ -19,10 +19,9 @@ from kspec.convert.foreigntext import Beyond
 from kspec.convert.kur.jinja import Variables
 from kspec.convert.sameness import difference
 from kspec.convert.texts import rewritten
-from kspec.diagnostics import FileError
+from kspec.diagnostics import MAX_PROBLEMS, FileError
 from kspec.importing import import_model
 from kspec.spec.expressions import substitute
-from kspec.spec.source import MAX_PROBLEMS
 from tests.conftest import check_golden, run_kspec
 from tests.convert.same import keras
 
@@ -313,6 +312,7 @@ def test_an_included_file_that_cannot_be_read(in_tmp: Path, data: bytes, said: s
         (["x.yml", "--shape", "a,b"], 2, "is no shape"),
         (["x.yml", "--shape", "y=3"], 2, "there is no input `y`"),
         (["x.yml", "--scale", "n"], 2, "`--scale` is for models of Ultralytics"),
+        (["x.yml", "--names", "all"], 2, "`--names` is for models"),
         (["x.yml", "--weights", "w.weights.h5"], 2, "has no weights"),
         (["nothing.yml"], 3, "there is no such file"),
         (["n" * 999 + ".yml"], 3, "there is no such file"),

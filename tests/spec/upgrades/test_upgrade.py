@@ -69,6 +69,18 @@ STEPS = [
     ("Merge: {mode: concat, concat_axis: 1}", "Concatenate: {axis: 1}"),
     ("Merge: mul", "Multiply:"),
     ("Merge: {mode: cos}", "Merge: {mode: cos}"),
+    ("nb_row", "nb_row"),
+    ("Merge", "Add"),
+    ("'Merge'", "'Add'"),
+    ("{Merge: sum, from: [x, x]}", "{Add: {}, from: [x, x]}"),
+    ("{Merge: , from: [x, x]}", "{Add: {}, from: [x, x]}"),
+    ("{from: [x, x], Merge: {mode: concat, concat_axis: 1}}", "{from: [x, x], Concatenate: {axis: 1}}"),
+    ("{parallel: [[], []], merge: Merge}", "{parallel: [[], []], merge: Add}"),
+    (
+        "{parallel: [[], []], merge: SyncBatchNormalization}",
+        "{parallel: [[], []], merge: {BatchNormalization: {synchronized: true}}}",
+    ),
+    ("{parallel: [[], []], merge: {Merge: max}}", "{parallel: [[], []], merge: {Maximum: {}}}"),
     ("TimeDistributedDense: {output_dim: 3}", "TimeDistributed: {Dense: {units: 3}}"),
     (
         "Dense: {output_dim: 3, input_dim: 4, W_regularizer: {l2: 0.1}}",
@@ -280,6 +292,13 @@ def test_what_would_read_otherwise_in_braces_stays(old: str, new: str | None) ->
     """A word in a block may hold what ends it in braces; an anchor may be asked for elsewhere."""
     head = HEAD if old.startswith(" ") else HEAD + "  - Flatten\n"
     assert of(head + old) == head + (old if new is None else new)
+
+
+def test_what_breaks_the_text_keeps_nothing_else_from_being_upgraded() -> None:
+    old = f"{HEAD}  - Dense: {{output_dim: 3}}\n  - BatchNormalization: {{fused: &f true}}\n"
+    old += "  - Dense: {output_dim: 3, use_bias: *f}\n  - Merge: {mode: mul}\n"
+    new = old.replace("output_dim", "units").replace("Merge: {mode: mul}", "Multiply:")
+    assert of(old) == new
 
 
 def test_the_version_is_not_written_where_the_text_would_break() -> None:
