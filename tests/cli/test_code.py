@@ -112,6 +112,13 @@ def test_a_script_trains(project: Path, tmp_path_factory: pytest.TempPathFactory
     assert len((project / "log.csv").read_text().splitlines()) == 2
 
 
+def test_what_a_script_saves_of_a_class_is_told(project: Path) -> None:
+    for style, note in {"functional": "", "subclass": "note: the script saves weights alone"}.items():
+        outcome = run_kspec("code", "small.yaml", "--train", "--style", style)
+        assert (outcome.status, outcome.err.partition(":")[0]) == (0, note.partition(":")[0]), outcome.err
+        assert note in outcome.err
+
+
 def test_tables(project: Path) -> None:
     """Columns of a CSV file side by side, and words as classes: the arrays are those of the `.npz`."""
     table(project / "train.csv")

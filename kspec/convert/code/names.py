@@ -10,11 +10,15 @@ from collections.abc import Iterable
 
 from kspec.convert.words import Numbers
 
+CHAIN = "x"
+"""The tensor that goes from step to step."""
+ALL_INPUTS = "inputs"
+"""What a model is called with."""
 TAKEN = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
-    | {"keras", "layers", "ops", "np", "os", "csv", "h5py", "pq", "Any", "Path", "HERE", "self", "x", "main", "call"}
-    | {"load_data", "load_validation_data", "build_model", "load_model", "like", "super", "model", "inputs", "outputs"}
-    | {"train_data", "validation_data"}
+    | {"keras", "layers", "ops", "np", "os", "csv", "h5py", "pq", "Any", "Path", "HERE", "self", CHAIN, "main", "call"}
+    | {"load_data", "load_validation_data", "build_model", "load_model", "like", "super", "model", "outputs"}
+    | {ALL_INPUTS, "train_data", "validation_data"}
 )
 """What words mean in generated code already: Python's own, what the module imports, and what it defines itself."""
 
@@ -49,6 +53,10 @@ class Words:
         found = self._numbers.free(identifier(wanted), self)
         self._taken.add(found)
         return found
+
+    def fresh_input(self, name: str, alone: bool) -> str:
+        """The identifier of a model's input; `alone`, where it is named as the chain's tensor, it is all inputs."""
+        return ALL_INPUTS if alone and name == CHAIN else self.fresh(name)
 
     def take(self, word: str) -> None:
         """The identifier is something else's."""

@@ -60,9 +60,14 @@ def _main(program: Program, spec: Spec, training: Training, paths: Paths, style:
     lines += statement(
         "", Call(Text("model.fit"), _fit(fit, program, training, names, writer, paths, own, style)), indent=4
     )
-    ending = "keras" if style != "subclass" and not program.own else "weights.h5"
-    save = "save" if ending == "keras" else "save_weights"
-    return [*lines, f"    model.{save}(HERE / {quoted(f'{training.name}.{ending}')})"]
+    saves = saves_whole(spec, style)
+    file = f"{training.name}.{'keras' if saves else 'weights.h5'}"
+    return [*lines, f"    model.{'save' if saves else 'save_weights'}(HERE / {quoted(file)})"]
+
+
+def saves_whole(spec: Spec, style: str) -> bool:
+    """Whether a script saves the trained model, and not its weights alone: Keras loads no class that it cannot make."""
+    return style != "subclass" and spec.class_ is None
 
 
 def _adapted(layer: str, kind: str, port: str, fed: str, simple: bool, split: float) -> list[str]:

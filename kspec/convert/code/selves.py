@@ -49,9 +49,14 @@ class Selves:
         """Parameters that `call` asks for, and their attributes."""
         self.known = {each.name for each in parameters}
 
-    def split(self, body: list[Statement]) -> Part:
-        """The lines of `__init__` and of `call`."""
-        return self._block(body, 8)
+    def split(self, body: list[Statement], result: Expr) -> Part:
+        """The lines of `__init__` and of `call`, which returns `result`."""
+        last = body[-1] if body else None
+        if isinstance(last, Apply) and ", ".join(last.targets) == flat(result):
+            before, end = self._block(body[:-1], 8), self._apply(last, 8, "return ")
+        else:
+            before, end = self._block(body, 8), Part([], statement("return ", result, indent=8))
+        return Part(before.init + end.init, before.call + end.call)
 
     def init(self, lines: list[str], short: bool) -> list[str]:
         """`__init__` with what the layers need."""
@@ -96,20 +101,21 @@ class Selves:
             name = self._kept(each.variable, each.label)
             lines = statement(f"{name} = ", self._made(each), indent=indent)
             return Part(lines + settled(name, each.frozen, each.load, self.paths, indent), [])
-        return self._apply(each, indent)
-
-    def _apply(self, each: Apply, indent: int) -> Part:
-        what = each.what
         left = ", ".join(self._text(target) for target in each.targets)
+        return self._apply(each, indent, f"{left} = ")
+
+    def _apply(self, each: Apply, indent: int, start: str) -> Part:
+        """A call, and what stands before it."""
+        what = each.what
         if isinstance(what, Op):
-            return Part([], statement(f"{left} = ", self._expr(what.value), indent=indent))
+            return Part([], statement(start, self._expr(what.value), indent=indent))
         if isinstance(what, Kept):
             called: Expr = Text(self.kept[what.variable])
             init: list[str] = []
         else:
             name = f"self.{self.words.fresh(_wanted(each))}"
             called, init = Text(name), statement(f"{name} = ", self._new(what), indent=indent)
-        return Part(init, statement(f"{left} = ", self._call(called, each), indent=indent))
+        return Part(init, statement(start, self._call(called, each), indent=indent))
 
     def _call(self, called: Expr, each: Apply) -> Call:
         return Call(called, tuple(Argument(key, self._expr(value)) for key, value in each.arguments))

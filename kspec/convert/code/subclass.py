@@ -55,7 +55,7 @@ def _block(function: Function, classes: dict[str, str], program: Program, paths:
     base = "keras.Model" if function.kind == "model" and function.block in program.nested else "keras.Layer"
     given = list(function.inputs) or [each.variable for each in function.given]
     selves = Selves(_attributes(), classes, function.parameters, paths)
-    init, calls = selves.split(function.body)
+    init, calls = selves.split(function.body, Text(", ".join(function.results)))
     lines = [f"class {classes[function.name]}({base}):", f'    """The block `{harmless(function.block)}`."""', ""]
     lines += selves.init(init, program.short)
     heads = ["self", *(f"{name}: Any" for name in given)]
@@ -64,19 +64,16 @@ def _block(function: Function, classes: dict[str, str], program: Program, paths:
         heads, first = ["self", "inputs: Any"], [f"        {', '.join(given)} = inputs"]
     else:
         first = []
-    lines += ["", *signature("call", heads, "tuple[Any, ...]" if several else "Any", 4), *first, *calls]
-    return [*lines, f"        return {', '.join(function.results)}"]
+    return [*lines, "", *signature("call", heads, "tuple[Any, ...]" if several else "Any", 4), *first, *calls]
 
 
 def _model(program: Program, name: str, classes: dict[str, str], paths: Paths) -> list[str]:
     """The model's class."""
     selves = Selves(_attributes(), classes, program.parameters, paths)
-    init, calls = selves.split(program.body)
-    ends: Expr
-    if program.form == "one":
-        ends = Text(program.outputs[0][1])
-    else:
+    ends: Expr = Text(program.outputs[0][1])
+    if program.form != "one":
         ends = Pairs(tuple((Text(quoted(key)), Text(tensor)) for key, tensor in program.outputs))
+    init, calls = selves.split(program.body, ends)
     lines = [f"class {name}(keras.Model):", f'    """The model `{harmless(program.name or name)}`."""', ""]
     lines += selves.init(init, program.short)
     if len(program.inputs) == 1:
@@ -84,7 +81,7 @@ def _model(program: Program, name: str, classes: dict[str, str], paths: Paths) -
     else:
         lines += ["", *signature("call", ["self", "inputs: dict[str, Any]"], "Any", 4)]
         lines += [f"        {each.variable} = inputs[{quoted(each.name)}]" for each in program.inputs]
-    return [*lines, *calls, *statement("return ", ends, indent=8)]
+    return [*lines, *calls]
 
 
 def _build(program: Program, name: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments
 from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
-from kspec.convert.code.names import Words, beside
+from kspec.convert.code.names import CHAIN, Words, beside
 from kspec.convert.code.outputs import outputs_of
 from kspec.convert.code.program import (
     Apply,
@@ -47,7 +47,7 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
     named |= asked
     heads = float32_heads(graph) if facts.short else frozenset[str]()
     level = Level(writer, Words(outer), outer, functions, facts.tensors, named)
-    inputs = [level.input(given) for given in graph.inputs]
+    inputs = [level.input(given, len(graph.inputs) == 1) for given in graph.inputs]
     level.calls(graph, heads)
     outputs = [(name, facts.output(ref, level.text(ref))) for name, ref in pairs]
     policy = None if spec.dtype_policy is None else writer.value(spec.dtype_policy)
@@ -92,13 +92,13 @@ class Level:
         self.makers: dict[str, str] = {}
         self.body: list[Statement] = []
 
-    def input(self, given: Input) -> Given:
-        """An input of the model."""
+    def input(self, given: Input, alone: bool) -> Given:
+        """An input of the model, all that it has or one of several."""
         found: dict[str, Expr] = {}
         for key, value in given.arguments.items():
             made = self.writer.value(value)
             found[key] = Items(made.items, True) if isinstance(made, Items) else made
-        variable = self.variables[given.name] = self.words.fresh(given.name)
+        variable = self.variables[given.name] = self.words.fresh_input(given.name, alone)
         return Given(given.name, variable, arguments({**found, "name": plain(given.name)}.items()))
 
     def calls(self, graph: Graph, heads: frozenset[str]) -> None:
@@ -157,7 +157,7 @@ class Level:
             targets = tuple(self.words.fresh(name) for name in node.names)
             self.unpacked.update({Ref(node.name, index): each for index, each in enumerate(targets)})
         else:
-            variable = "x" if passing else self.words.fresh(node.name)
+            variable = CHAIN if passing else self.words.fresh(node.name)
             self.variables[node.name] = variable
             targets = (variable,)
         self.body.append(Apply(targets, what, given, node.name, node.route))
@@ -206,7 +206,7 @@ class Level:
         names: list[str] = []
         for each in graph.inputs:
             if each.arguments:
-                given.append(level.input(each))
+                given.append(level.input(each, len(graph.inputs) == 1))
             else:
                 names.append(words.fresh("inputs" if each.name == "input" else each.name))
                 level.variables[each.name] = names[-1]

@@ -8,7 +8,7 @@ from typing import Any
 from kspec.convert.code.calls import Here
 from kspec.convert.code.expr import Argument, Expr, Items, Text, texts
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
-from kspec.convert.code.names import Words
+from kspec.convert.code.names import CHAIN, Words
 from kspec.convert.code.outputs import targets
 from kspec.convert.code.program import Apply, Function, Kept, Make, Model, Parameter, Unsaid, Use
 from kspec.convert.code.read import Reader
@@ -214,13 +214,13 @@ class Blocks(Reader):
         names = self._inputs(block)
         alone = names == ("input",)
         variables = (
-            tuple(words.fresh(each) for each in names) if not alone else ("x" if kind == "inline" else "inputs",)
+            tuple(words.fresh(each) for each in names) if not alone else (CHAIN if kind == "inline" else "inputs",)
         )
         for each, variable in zip(names, variables, strict=True):
             frame.bind(each, Bound(variable))
         function = Function(name, kind, block, variables)
         last = self.chain(
-            body["layers"], ("blocks", block, "layers"), variables[0] if len(names) == 1 else None, frame, "x"
+            body["layers"], ("blocks", block, "layers"), variables[0] if len(names) == 1 else None, frame, CHAIN
         )
         results, labels = _results(outputs, last, frame)
         function.body, function.results, function.names = frame.top, results, labels

@@ -10,7 +10,7 @@ from kspec.convert.code.expr import Expr, Items, arguments
 from kspec.convert.code.facts import Facts
 from kspec.convert.code.frames import Bound, Frame
 from kspec.convert.code.inlined import inlined
-from kspec.convert.code.names import Words, beside
+from kspec.convert.code.names import CHAIN, Words, beside
 from kspec.convert.code.outputs import outputs_of, targets
 from kspec.convert.code.program import Given, Parameter, Program, Unsaid
 from kspec.convert.code.uses import Blocks
@@ -47,7 +47,7 @@ class _Whole:
         for given in inputs:
             frame.bind(given.name, Bound(given.variable))
         first = inputs[0].variable if len(inputs) == 1 else None
-        last = blocks.chain(spec.layers, ("layers",), first, frame, "x")
+        last = blocks.chain(spec.layers, ("layers",), first, frame, CHAIN)
         outputs = self._outputs(last, pairs, frame)
         return Program(
             spec.name,
@@ -85,7 +85,8 @@ class _Whole:
             else:
                 found[key] = self.writer.value(value, given, frame.rename)
         found["name"] = plain(name)
-        return Given(name, frame.words.fresh(name), arguments(found.items()))
+        variable = frame.words.fresh_input(name, len(self.compiled.graph.inputs) == 1)
+        return Given(name, variable, arguments(found.items()))
 
     def _outputs(self, last: Any, pairs: list[tuple[str, Ref]], frame: Frame) -> list[tuple[str, str]]:
         """Each output's tensor."""

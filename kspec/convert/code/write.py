@@ -13,7 +13,7 @@ from kspec.convert.code.module import module
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program, Unsaid
 from kspec.convert.code.refusal import refusal, refuse
-from kspec.convert.code.script import Training, script
+from kspec.convert.code.script import Training, saves_whole, script
 from kspec.convert.code.sequential import sequential
 from kspec.convert.code.subclass import classes_of, subclass
 from kspec.convert.code.trial import tried
@@ -56,8 +56,10 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
     for program_of in (structured, unrolled):
         found = _written(program_of, compiled, known, built, folder, style, training, reasons)
         if found is not None:
-            notes = (f"every step is written out: {reasons[0]}",) if reasons else ()
-            return Code(found, notes)
+            notes = [f"every step is written out: {reasons[0]}"] if reasons else []
+            if training is not None and not saves_whole(compiled.spec, style):
+                notes.append("the script saves weights alone: a class of one's own is not in a .keras file")
+            return Code(found, tuple(notes))
     raise refusal(f"this spec cannot be written in this style: {reasons[-1]}", (), "`--style functional` can say most")
 
 

@@ -423,3 +423,13 @@ def test_random_specs(chain: list[Any], style: str, n: int) -> None:
     }
     text, _ = code(yaml.safe_dump(spec, sort_keys=False), style)
     compile(text, "random", "exec")
+
+
+def test_an_input_that_is_called_as_the_tensor_of_a_chain() -> None:
+    spec = "kspec: 1\ninputs: {x: 8}\nlayers: [{residual: [{Dense: 8}]}, {Dense: 3}]\n"
+    functional, _ = code(spec)
+    assert 'inputs = keras.Input(shape=(8,), name="x")\n    x = layers.Dense(8)(inputs)\n' in functional
+    assert "return keras.Model(inputs, x)\n" in functional
+    subclass, _ = code(spec, "subclass")
+    assert "def call(self, inputs: Any) -> Any:\n        x = self.dense(inputs)\n" in subclass
+    assert "        return self.dense_1(x)\n" in subclass
