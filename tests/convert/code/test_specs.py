@@ -292,7 +292,7 @@ def test_what_code_imports_means_nothing_else(style: str, in_tmp: Path, monkeypa
     )
     notes: list[str] = []
     text = kspec.code("own.yaml", style=style, train=True, trust=["own_names"], tell=notes.append)  # type: ignore[arg-type]
-    assert not notes
+    assert not any("written out" in note for note in notes)
     assert "own_names.Path()" in text
     assert "own_names.Any(" in text
     assert "from own_names import Scale, Twice\n" in text
@@ -426,7 +426,7 @@ def test_random_specs(chain: list[Any], style: str, n: int) -> None:
 
 
 def test_an_input_that_is_called_as_the_tensor_of_a_chain() -> None:
-    spec = "kspec: 1\ninputs: {x: 8}\nlayers: [{residual: [{Dense: 8}]}, {Dense: 3}]\n"
+    spec = "inputs: {x: 8}\nlayers: [{residual: [{Dense: 8}]}, {Dense: 3}]\n"
     functional, _ = code(spec)
     assert 'inputs = keras.Input(shape=(8,), name="x")\n    x = layers.Dense(8)(inputs)\n' in functional
     assert "return keras.Model(inputs, x)\n" in functional
