@@ -156,7 +156,8 @@ class Blocks(Reader):
             step.scope[:-1].removeprefix(_scope_around(step))
             for steps in self.facts.copies.values()
             for step in steps
-            if step.uses and step.uses[-1] == here.route and step.scope.endswith(".")
+            # a use that is a word alone stands at the place of its item
+            if step.uses and step.uses[-1] in (here.route, here.route[:-1]) and step.scope.endswith(".")
         }
         found |= {each.name.removeprefix(each.scope) for each in self.copies(here)}
         return found.pop() if len(found) == 1 else None

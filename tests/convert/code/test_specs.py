@@ -24,6 +24,11 @@ def code(text: str, style: Any = "functional", **more: Any) -> tuple[str, list[s
 
 
 STRUCTURES = {
+    "a block that is called again by the name that it has by itself": """
+inputs: {x: 5}
+blocks: {b1: {layers: [{Dense: 5}, ReLU]}}
+layers: [b1, {repeat: 2, layers: [{residual: [{reuse: b1}, {Dropout: 0.1}]}]}, {Dense: 3}]
+""",
     "a list of names for outputs, in the middle of a chain": """
 inputs: {x: [5, 3]}
 layers:
