@@ -58,6 +58,10 @@ def loader(name: str, part: Part) -> list[str]:
     kinds = [ARRAY if is_one else f"dict[str, {ARRAY}]" for _, _, is_one in results]
     returns = kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
     lines = signature(name, ["path: Path"], returns)
+    for column in part.columns:
+        if column.classes:
+            numbers = Pairs(tuple((Text(quoted(text)), Text(str(at))) for at, text in enumerate(column.classes)))
+            lines += statement(f"{_classes(column, part)} = ", numbers, indent=4)
     inner, opening = _opened(part)
     lines += opening
     for variable, role, is_one in results:
@@ -135,8 +139,14 @@ def _coded(column: Column, part: Part) -> Expr:
         over += ".to_pylist()"
     elif part.kind == "h5":
         over += ".asstr()[:]"
-    listed = ", ".join(quoted(text) for text in column.classes)
-    inner = f"[[{listed}].index({each}) for {variable} in {over}]"
+    classes = _classes(column, part)
+    numbers = f"[{classes}[{each}] for {variable} in {over}]"
     if column.is_row:
-        return Text(f'np.eye({len(column.classes)}, dtype="float32")[{inner}]')
-    return call("np.array", Text(inner), Text('"int32"'))
+        return Text(f'np.eye(len({classes}), dtype="float32")[{numbers}]')
+    return call("np.array", Text(numbers), Text('"int32"'))
+
+
+def _classes(column: Column, part: Part) -> str:
+    """The variable for a column's texts and their numbers."""
+    ports = [each.port for each in part.columns if each.classes]
+    return "classes" if len(ports) == 1 else f"classes_{ports.index(column.port) + 1}"
