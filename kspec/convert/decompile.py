@@ -62,6 +62,8 @@ class _Level:
         self.words = Words()
         self.frozen = False
         """Whether the whole model is frozen where it is called, and its layers with it."""
+        self.is_fed_one = True
+        """Whether the model has one input."""
         self.node_of: dict[tuple[int, int], str] = {}
         """The step's name of an operation's call."""
 
@@ -69,6 +71,7 @@ class _Level:
         check_functional(model)
         self.frozen = nested and model.trainable is False
         inner = graph_of(model)
+        self.is_fed_one = len(inner.inputs) == 1
         inputs = tuple(self._input(tensor, nested) for tensor in inner.inputs)
         if isinstance(structure_of_inputs(inner), Mapping) and not nested:
             self.notes.append("the inputs are a mapping in Keras, and a list here: both take them by name")
@@ -96,7 +99,9 @@ class _Level:
     def _input(self, tensor: Any, nested: bool) -> Input:
         operation, index, _ = made_by(tensor)
         own = operation.name if self.all_names else uncounted(operation.name)
-        name = self.words.fresh(own)
+        # A block's only input is `input` by itself.
+        is_own = nested and not self.all_names and own in ("input_layer", "input") and self.is_fed_one
+        name = "input" if is_own else self.words.fresh(own)
         if name != own and own == operation.name and not nested:
             self.notes.append(f"the input `{operation.name}` is called `{name}`: a name has no spaces, and is no word")
         self.node_of[id(operation), index] = name

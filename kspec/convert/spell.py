@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from kspec import catalog
+from kspec.convert.alike import merge_alike
 from kspec.convert.chains import FIXED, Chains, Step, operation_data
 from kspec.convert.fold import TASTES, Block, Way, fold
 from kspec.convert.hoist import hoist, unmarked
@@ -32,6 +33,7 @@ def spelled(graph: Graph, sections: Mapping[str, Any]) -> dict[str, Any]:
     """The spec of a graph: `sections` are what else it has, as written. Of several ways to fold it the shortest."""
     speller = _Speller()
     layers = speller.steps(graph)
+    merge_alike(speller.nested, layers)
     variables = hoist([layers, *(body["layers"] for body in speller.nested.values())])
     sections = {**sections, "vars": variables} if variables else sections
     _forget_last_name(layers, graph, sections)
@@ -52,8 +54,9 @@ def _pads_variously(graph: Graph) -> bool:
     return any(len(paddings) > 1 for paddings in found.values())
 
 
-def _forget_last_name(layers: list[Step], graph: Graph, sections: Mapping[str, Any]) -> None:
-    """No name for the only output where it has one that Keras counted, and nothing refers to it."""
+def _forget_last_name(layers: list[Step], graph: Graph, sections: Mapping[str, Any], *, inside: bool = False) -> None:
+    """No name for the only output where nothing refers to it, and it is one that Keras counted, or that of a model
+    `inside` another, whose output has the other's name for it."""
     last = layers[-1] if layers else {}
     name = str(last.get("name", ""))
     kind = snake_case(operation_of(last).rpartition(".")[2]) if last else ""
@@ -61,7 +64,7 @@ def _forget_last_name(layers: list[Step], graph: Graph, sections: Mapping[str, A
     is_counted = re.fullmatch(rf"(.*\.)?{re.escape(kind)}(_[0-9]+)?", name) is not None  # dots: in a block of kspec's
     taken = any(ref.name == name for node in graph.nodes for ref in refs(node))
     shared = sum(node.layer == name for node in graph.nodes) > 1
-    if mine and is_counted and not taken and not shared and name not in frozen_text(dict(sections)):
+    if mine and (is_counted or inside) and not taken and not shared and name not in frozen_text(dict(sections)):
         del last["name"], last[FIXED]
 
 
@@ -72,7 +75,8 @@ def _folded(
     layers, nested = copy.deepcopy((layers, speller.nested))
     chains = [layers, *(body["layers"] for body in nested.values())]
     blocks = fold(chains, {*nested, *BESIDE, *WORDS}, way)
-    firsts = {name: tuple(block.variables) for name, block in blocks.items()} | dict.fromkeys(nested, ())
+    firsts = {name: tuple(block.variables) for name, block in blocks.items()}
+    firsts |= {name: tuple(body.get("vars", ())) for name, body in nested.items()}
     for chain in (*chains, *(block.steps for block in blocks.values())):
         without_marks(chain)
     bodies = {name: _body(blocks[name], firsts) for name in _inner_first(blocks)}
@@ -138,7 +142,7 @@ class _Speller:
             body["inputs"] = names
         self.nested[name] = body
         body["layers"] = self.steps(operation, f"{name}.")
-        _forget_last_name(body["layers"], operation, {})
+        _forget_last_name(body["layers"], operation, {}, inside=True)
         if self.outputs is not None:
             body["outputs"] = self.outputs
         same = self._names.setdefault(frozen_text(body), name)

@@ -58,6 +58,16 @@ def test_equal_models_inside_are_one_block_and_steps_of_blocks_keep_no_counted_n
     assert "name:" not in text
 
 
+def test_models_inside_that_differ_in_numbers_are_one_block() -> None:
+    inside = "[LayerNormalization, {Conv2D: {filters: %s, kernel_size: 2, strides: 2}, name: end_%s}]"
+    blocks = "".join(f"  down_{n}: {{nested: true, layers: {inside % (n + 3, n)}}}\n" for n in range(3))
+    spec = f"kspec: 1\ninputs: {{x: [32, 32, 3]}}\nblocks:\n{blocks}layers: [down_0, ReLU, down_1, down_2, Flatten]\n"
+    text = assert_returns(api.loads(spec))
+    assert text.count("nested: true") == 1
+    assert "  down:\n    nested: true\n    vars: {filters: null}\n    layers:\n" in text
+    assert "  - down: 3\n  - ReLU\n  - down: 4\n  - down: 5\n" in text
+
+
 def test_variables_of_a_block_have_the_defaults_that_its_uses_mostly_give() -> None:
     uses = "".join(f"  - unit: {n}\n  - unit: {{filters: {n}, strides: 2, padding: valid}}\n" for n in (3, 4, 5))
     text = assert_returns(
