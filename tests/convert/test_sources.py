@@ -153,6 +153,11 @@ def with_function() -> Any:
     return keras.Model(inputs, layers.Dense(2, activation=lambda x: x, name="strange")(inputs))
 
 
+def with_wrapped_model() -> Any:
+    inputs = keras.Input((4, 5))
+    return keras.Model(inputs, layers.TimeDistributed(keras.Sequential([layers.Dense(3)]), name="each")(inputs))
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -160,6 +165,7 @@ def with_function() -> Any:
         (lambda: keras.Sequential([layers.Dense(2)], name="open"), "`open` has no input shape yet"),
         (with_lambda, "plus_one"),
         (with_function, "strange"),
+        (with_wrapped_model, "`each` (TimeDistributed) is a layer around a model, which no spec can say"),
     ],
 )
 def test_what_no_spec_can_say(make: Any, says: str) -> None:
