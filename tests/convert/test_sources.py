@@ -223,6 +223,14 @@ def test_hostile_archives(saved: Path, change: Any) -> None:
     assert not Path("bad.yaml").exists()
 
 
+def test_no_trust_is_asked_for_a_lambda_and_a_way_out_is_told(saved: Path) -> None:
+    outcome = run_kspec("import", rewritten(saved, a_lambda), "--trust", "mypkg")
+    assert outcome.status == 3
+    assert "--trust" not in outcome.err
+    assert "a layer class of your own" in outcome.err
+    assert "--trust" in run_kspec("import", rewritten(saved, unknown_class)).err
+
+
 def test_truncated_archives(saved: Path) -> None:
     content = saved.read_bytes()
     for part in (0, 10, len(content) // 2, len(content) - 5):
