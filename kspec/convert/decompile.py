@@ -67,8 +67,8 @@ class _Homes:
         Raises Unwritable where it, or a weight of it, was met elsewhere: the spec would have two of it.
         """
         if id(layer) in self.model_of:
-            message = f"is in the models `{self.model_of[id(layer)]}` and `{model}`: no spec shares weights across models"
-            raise Unwritable(layer.name, message, "call the layers of the model inside one by one, in the model around it")
+            message = f"is in the models `{self.model_of[id(layer)]}` and `{model}`: no spec shares it across models"
+            raise Unwritable(layer.name, message, "call the layers of the model inside one by one, where it is called")
         self.model_of[id(layer)] = model
         for weight in () if isinstance(layer, load_keras().Model) else layer.weights:
             if id(weight) in self.layer_of:

@@ -94,7 +94,7 @@ def check_classes(config: dict[str, Any], path: Path, trust: Iterable[str] = ())
     if refused:
         help = "kspec loads Keras's own classes; code of your own needs `--trust PACKAGE`"
         if all(reason == _LAMBDA for reason in refused):
-            help = "no trust lets it run: say it by functions of `keras.ops`, or by a layer class of your own, and save anew"
+            help = "no trust lets it run: use functions of `keras.ops`, or a layer class of your own, and save anew"
         raise _wrong(path, "; ".join(dict.fromkeys(refused[:5])), help)
 
 
