@@ -374,6 +374,33 @@ def test_a_frozen_model_says_so_once() -> None:
     assert text.count("trainable: false") == 1
 
 
+class Ready(keras.Model):
+    def __init__(self, units: int = 3, **more: Any) -> None:
+        inputs = keras.Input((4,), name="x")
+        super().__init__(inputs, layers.Dense(units)(inputs), **more)
+
+
+class Trained(Ready):
+    def train_step(self, data: Any) -> Any:
+        return {}
+
+
+def test_a_class_that_only_makes_its_graph_is_that_graph() -> None:
+    told: list[str] = []
+    text = import_model(Ready(), tell=told.append)
+    assert "class:" not in text
+    assert text.endswith("inputs:\n  x: 4\nlayers:\n  - Dense: 3\n")
+    assert [note for note in told if "`Ready` only makes its graph" in note]
+
+
+def test_a_class_that_makes_its_graph_itself_is_not_made_of_another() -> None:
+    with pytest.raises(library.FileError) as error:
+        import_model(Trained(), trust=["tests"])
+    (problem,) = error.value.problems
+    assert "`Trained` makes its graph itself" in problem.message
+    assert "(inputs, outputs, **kwargs)" in problem.help
+
+
 def test_custom_layers_are_named_with_their_module(in_tmp: Path) -> None:
     inputs = keras.Input((8,))
     with pytest.raises(library.FileError) as error:
