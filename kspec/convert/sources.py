@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kspec.convert.older import is_older, modernized
+from kspec.convert.training import saved_compile
 from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, suggestion
 from kspec.model.archive import (
     MAX_CONFIG,
@@ -22,6 +23,7 @@ from kspec.model.archive import (
 )
 from kspec.model.backend import load_keras
 from kspec.model.objects import search_also
+from kspec.model.private import spares_decay
 from kspec.model.quiet import without_keras_warnings
 
 APPLICATIONS = "keras.applications."
@@ -133,6 +135,10 @@ def _object(source: str, trust: Sequence[str]) -> Found:
 
 def of_model(model: Any, label: str) -> Found:
     """A model at hand, with what it was compiled with."""
+    if not model.compiled:
+        return Found(model, None, label)
     with without_keras_warnings():
-        compiled = model.get_compile_config() if model.compiled else None
-    return Found(model, compiled, label)
+        compiled = saved_compile(model)
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    spared = "all weights decay in the spec: what `exclude_from_weight_decay` says of the optimizer is left out"
+    return Found(model, compiled, label, (spared,) if spares_decay(optimizer) else ())

@@ -374,6 +374,29 @@ def test_a_frozen_model_says_so_once() -> None:
     assert text.count("trainable: false") == 1
 
 
+def test_arguments_of_losses_and_metrics_that_keras_does_not_save() -> None:
+    model = small()
+    model.compile(
+        "sgd", {"kind": keras.losses.Huber(delta=0.5)}, metrics=[keras.metrics.CosineSimilarity(axis=0), "mse"]
+    )
+    text = import_model(model)
+    assert "loss: {kind: {Huber: 0.5}}" in text or "loss: {kind: {Huber: {delta: 0.5}}}" in text
+    assert "axis: 0" in text
+    model.compile("sgd", keras.losses.Huber())
+    assert "loss: Huber\n" in import_model(model)
+
+
+def test_weights_that_do_not_decay_are_told() -> None:
+    model, told = small(), list[str]()
+    optimizer = keras.optimizers.AdamW()
+    model.compile(optimizer, "mse")
+    import_model(model, tell=told.append)
+    assert not told
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    import_model(model, tell=told.append)
+    assert "exclude_from_weight_decay" in told[0]
+
+
 class Ready(keras.Model):
     def __init__(self, units: int = 3, **more: Any) -> None:
         inputs = keras.Input((4,), name="x")

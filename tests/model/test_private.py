@@ -28,6 +28,14 @@ def chain() -> Any:
     return keras.Model(x, keras.ops.tanh(shared(shared(x))))
 
 
+def test_what_a_model_was_compiled_with() -> None:
+    model, loss = chain(), keras.losses.Huber(delta=0.5)
+    model.compile("sgd", loss)
+    assert private.compiled_with(model)["loss"] is loss
+    assert private.arguments_of(loss) == {"delta": 0.5}
+    assert private.arguments_of("mse") == {}
+
+
 def test_operation_of_and_rename() -> None:
     made = keras.ops.tanh(keras.Input((3,)))
     operation = private.operation_of(made)

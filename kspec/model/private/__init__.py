@@ -28,6 +28,8 @@ from kspec.model.private.quantizing import (
     quantized_abstractly,
 )
 from kspec.model.private.training import (
+    arguments_of,
+    compiled_with,
     first_epoch,
     forget_state,
     global_seed,
@@ -55,9 +57,11 @@ __all__ = [
     "Instead",
     "Scope",
     "abstract_variables",
+    "arguments_of",
     "asked_of",
     "call_arguments",
     "calls",
+    "compiled_with",
     "first_epoch",
     "forget_state",
     "give",
