@@ -18,7 +18,7 @@ from kspec.model.backend import load_keras
 from kspec.model.build import with_policy
 from kspec.model.objects import factory, make
 from kspec.model.private import abstract_variables
-from kspec.model.quiet import without_keras_warnings
+from kspec.model.quiet import serializing
 from kspec.spec.objects import Object
 
 
@@ -48,7 +48,7 @@ class Minimal:
 def serialized(layer: Any) -> dict[str, Any]:
     """What Keras saves of a layer. Raises Unwritable where its class does not tell."""
     try:
-        with without_keras_warnings():
+        with serializing():
             found: dict[str, Any] = json.loads(json.dumps(load_keras().saving.serialize_keras_object(layer)))
     except MemoryError:
         raise

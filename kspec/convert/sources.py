@@ -24,7 +24,7 @@ from kspec.model.archive import (
 from kspec.model.backend import load_keras
 from kspec.model.objects import search_also
 from kspec.model.private import spares_decay
-from kspec.model.quiet import without_keras_warnings
+from kspec.model.quiet import serializing
 
 APPLICATIONS = "keras.applications."
 
@@ -137,7 +137,7 @@ def of_model(model: Any, label: str) -> Found:
     """A model at hand, with what it was compiled with."""
     if not model.compiled:
         return Found(model, None, label)
-    with without_keras_warnings():
+    with serializing():
         compiled = saved_compile(model)
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     spared = "all weights decay in the spec: what `exclude_from_weight_decay` says of the optimizer is left out"

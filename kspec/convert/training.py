@@ -46,11 +46,9 @@ def saved_compile(model: Any) -> dict[str, Any]:
 def _with_arguments(made: Any, saved: Any) -> Any:
     if isinstance(made, Mapping):
         return {key: _with_arguments(item, saved[key]) for key, item in made.items()}
-    if isinstance(made, list):
-        return [_with_arguments(*pair) for pair in zip(made, saved, strict=True)]
-    if isinstance(made, tuple):
-        items = [_with_arguments(*pair) for pair in zip(made, saved["config"], strict=True)]
-        return {**saved, "config": items}
+    if isinstance(made, (list, tuple)):
+        items = saved["config"] if isinstance(saved, Mapping) else saved  # a tuple is saved as an object
+        return [_with_arguments(*pair) for pair in zip(made, items, strict=True)]
     left = {key: value for key, value in arguments_of(made).items() if key not in saved["config"]}
     parameters = inspect.signature(type(made)).parameters if left else {}
     given = {key: value for key, value in left.items() if key in parameters and value != parameters[key].default}

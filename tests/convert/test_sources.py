@@ -153,6 +153,12 @@ def with_function() -> Any:
     return keras.Model(inputs, layers.Dense(2, activation=lambda x: x, name="strange")(inputs))
 
 
+def with_lambda_loss() -> Any:
+    model = small()
+    model.compile("sgd", lambda y, made: y - made)
+    return model
+
+
 def with_wrapped_model() -> Any:
     inputs = keras.Input((4, 5))
     return keras.Model(inputs, layers.TimeDistributed(keras.Sequential([layers.Dense(3)]), name="each")(inputs))
@@ -165,6 +171,7 @@ def with_wrapped_model() -> Any:
         (lambda: keras.Sequential([layers.Dense(2)], name="open"), "`open` has no input shape yet"),
         (with_lambda, "plus_one"),
         (with_function, "strange"),
+        (with_lambda_loss, "`compile` uses a function without a name, which is code"),
         (with_wrapped_model, "`each` (TimeDistributed) is a layer around a model, which no spec can say"),
     ],
 )
@@ -382,8 +389,10 @@ def test_arguments_of_losses_and_metrics_that_keras_does_not_save() -> None:
     text = import_model(model)
     assert "loss: {kind: {Huber: 0.5}}" in text or "loss: {kind: {Huber: {delta: 0.5}}}" in text
     assert "axis: 0" in text
-    model.compile("sgd", keras.losses.Huber())
-    assert "loss: Huber\n" in import_model(model)
+    model.compile("sgd", keras.losses.Huber(), metrics=(keras.metrics.CosineSimilarity(axis=0),))
+    text = import_model(model)
+    assert "loss: Huber\n" in text
+    assert "axis: 0" in text
 
 
 def test_weights_that_do_not_decay_are_told() -> None:
