@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from kspec.model.archive import (
     parsed,
     raw_config,
     read_config,
+    serialized,
+    shortened,
 )
 from kspec.model.backend import load_keras
 from kspec.model.objects import search_also
@@ -69,6 +71,7 @@ def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
     if is_older(raw):
         return _older(raw, path, trust, with_weights)
     config = read_config(path, trust)
+    _check_shared(config, path)
     compiled = config.get("compile_config")
     model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
     return Found(model, compiled, str(path))
@@ -93,7 +96,36 @@ def _json(path: Path, trust: Sequence[str]) -> Found:
     notes: list[str] = []
     config = modernized(config, notes.append)
     check_classes(config, path, trust)
-    return Found(make_model(config, path, trust), config.get("compile_config"), str(path), tuple(notes))
+    compiled = config.get("compile_config")
+    model = make_model(config, path, trust)
+    return Found(model, compiled, str(path), (*notes, *_namesakes(model)))
+
+
+def _check_shared(config: Mapping[str, Any], path: Path) -> None:
+    """Raise FileError for an archive with a layer that stands in it twice, in two models or in a wrapper too: Keras
+    makes two of it, one of which has no weights in the file."""
+    for item in serialized(config):
+        inner = item["config"] if isinstance(item.get("config"), Mapping) else {}
+        if "shared_object_id" in item and "trainable" in inner:
+            message = f"`{shortened(str(inner.get('name')))}` is shared across models or layers, which Keras loses"
+            help = "import the model where it is made: `package.module:name`"
+            raise FileError(Problem("import-model", message, help=help, file=str(path)))
+
+
+def _namesakes(model: Any) -> Iterator[str]:
+    """What to say of a layer that has a namesake in another model inside: a configuration would not say it was one."""
+    keras = load_keras()
+    known: dict[tuple[type, str], tuple[Any, str]] = {}
+    levels = [model]
+    for level in levels:
+        for layer in level.layers:
+            first, home = known.setdefault((type(layer), layer.name), (layer, level.name))
+            if first is not layer and layer.weights:
+                pair = f"`{layer.name}` of `{home}` and `{layer.name}` of `{level.name}`"
+                yield f"{pair} are two layers, as Keras reads this; if it was one, import the model where it is made"
+                return
+            if isinstance(layer, keras.Model) and first is layer:
+                levels.append(layer)
 
 
 def _application(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import kspec as library
 from kspec.convert.sameness import difference
 from kspec.importing import import_model
 from kspec.model.backend import load_keras
+from kspec.model.quiet import without_keras_warnings
+from tests.conftest import run_kspec
 
 keras = load_keras()
 layers = keras.layers
@@ -67,3 +70,32 @@ def test_sharing_that_no_spec_can_say(make: Any, says: str) -> None:
     (problem,) = error.value.problems
     assert says in problem.message
     assert problem.help
+
+
+@pytest.mark.parametrize("make", [lambda: autoencoder(shared=True), inside_and_outside, wrapped_and_plain])
+def test_an_archive_in_which_keras_loses_what_is_shared(make: Any, in_tmp: Path) -> None:
+    with without_keras_warnings():
+        make().save("shared.keras")
+    outcome = run_kspec("import", "shared.keras")
+    assert outcome.status == 3
+    assert "is shared across models or layers, which Keras loses" in outcome.err
+
+
+def test_an_archive_in_which_keras_loses_nothing(in_tmp: Path) -> None:
+    tower, first = model_of(layers.Dense(4), "tower"), keras.initializers.HeNormal(seed=1)
+    steps = [layers.Dense(4, kernel_initializer=first), layers.Dense(4, kernel_initializer=first), tower, tower]
+    inputs = tensor = keras.Input((4,))
+    for step in steps:
+        tensor = step(tensor)
+    with without_keras_warnings():
+        keras.Model(inputs, tensor).save("plain.keras")
+    assert run_kspec("import", "plain.keras").status == 0
+
+
+def test_a_configuration_does_not_say_what_is_shared(in_tmp: Path) -> None:
+    Path("shared.json").write_text(inside_and_outside().to_json())
+    outcome = run_kspec("import", "shared.json")
+    assert outcome.status == 0
+    assert "`d` of `outer` and `d` of `inner` are two layers" in outcome.err
+    Path("plain.json").write_text(model_of(model_of(layers.Dense(4), "inner"), "outer").to_json())
+    assert "two layers" not in run_kspec("import", "plain.json").err
