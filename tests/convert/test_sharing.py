@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kspec as library
+from kspec.convert.inlined import NOTE
 from kspec.convert.sameness import difference
 from kspec.importing import import_model
 from kspec.model.backend import load_keras
+from kspec.model.private import layers_in
 from kspec.model.quiet import without_keras_warnings
 from tests.conftest import run_kspec
 
@@ -56,11 +59,66 @@ def test_a_copy_of_a_shared_weight_is_a_difference() -> None:
     assert difference(wrapped_and_plain(), apart)
 
 
+def deep() -> Any:
+    """A layer shared three models deep, one of which is called twice, and namesakes."""
+    layer = layers.Dense(4, name="d")
+    inner = model_of(lambda x: layers.Dense(4, name="e")(layer(x)), "inner")
+    middle = model_of(lambda x: layers.Dense(4, name="e")(inner(x)), "middle")
+    return model_of(lambda x: {"one": layer(middle(x)), "two": middle(layers.Dense(4, name="e")(x))}, "outer")
+
+
+def sequential() -> Any:
+    layer = layers.Dense(4, name="d")
+    return keras.Sequential([keras.Input((4,)), layer, model_of(layer, "inner")])
+
+
+def frozen() -> Any:
+    model = autoencoder(shared=True)
+    model.get_layer("ae").trainable = False
+    return model
+
+
+@pytest.mark.parametrize("make", [lambda: autoencoder(shared=True), inside_and_outside, deep, sequential, frozen])
+def test_models_inside_that_share_layers_are_taken_apart(make: Any, in_tmp: Path) -> None:
+    model, told = make(), list[str]()
+    before = {layer.name: len(layer._inbound_nodes) for layer in layers_in(model)}
+    values = np.arange(8.0).reshape(2, 4)
+    import_model(model, output="flat.yaml", weights="flat.weights.h5", tell=told.append)
+    again = library.load("flat.yaml").build()
+    assert NOTE in told
+    assert again.count_params() == model.count_params()
+    assert len(again.trainable_variables) == len(model.trainable_variables)
+    assert {layer.name: len(layer._inbound_nodes) for layer in layers_in(model)} == before
+    one, other = (keras.tree.flatten(each.predict(values, verbose=0)) for each in (model, again))
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)
+
+
+def test_losses_find_their_outputs_where_a_model_was_taken_apart() -> None:
+    model = autoencoder(shared=True)
+    model.compile("sgd", {"enc": "mse", "ae": "mae"})
+    text = import_model(model)
+    assert "    name: ae\noutputs: [enc, ae]\n" in text
+    assert "loss: {enc: mse, ae: mae}" in text
+
+
+def training_inside() -> Any:
+    layer = layers.Dense(4, name="d")
+    inner = model_of(layer, "inner")
+    return model_of(lambda x: layer(inner(x, training=True)), "outer")
+
+
+def converted() -> Any:
+    layer = layers.Dense(4, name="d", dtype="float16")
+    inner = model_of(layer, "inner")
+    return model_of(lambda x: layer(inner(layer(x))), "outer")
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: autoencoder(shared=True), "`enc` is in the models `both` and `ae`"),
-        (inside_and_outside, "`d` is in the models `inner` and `outer`"),
+        (training_inside, "`d` is in the models `inner` and `outer`"),
+        (converted, "`d` is in the models `outer` and `inner`"),
         (wrapped_and_plain, "`d` has the weight `kernel` of `each` too"),
     ],
 )
