@@ -119,16 +119,20 @@ def _of_the_source(problem: Problem, label: str) -> Problem:
 
 def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[str, ...]) -> Imported:
     from kspec.convert.imported import imported
+    from kspec.convert.inlined import NOTE, inlined
     from kspec.convert.problems import Unwritable, refused
     from kspec.model.private import abstract_variables
     from kspec.model.signatures import remembered
 
     try:
-        with abstract_variables(), remembered():
-            found = _found(source, trust)
-            made = imported(found.model, found.compiled, folder, names)
-        _check_same(found, made, folder, trust)
-        return made._replace(notes=(*found.notes, *made.notes))
+        with contextlib.ExitStack() as stack:
+            with abstract_variables(), remembered():
+                found = _found(source, trust)
+                model = stack.enter_context(inlined(found.model))
+                made = imported(model, found.compiled, folder, names)
+            _check_same(model, made, folder, trust)
+        apart = () if model is found.model else (NOTE,)
+        return made._replace(notes=(*found.notes, *apart, *made.notes))
     except Unwritable as error:
         raise refused(label, error) from None
 
@@ -141,7 +145,7 @@ def _found(source: Any, trust: tuple[str, ...]) -> Found:
     return of_model(source)
 
 
-def _check_same(found: Found, made: Imported, folder: Path, trust: tuple[str, ...]) -> None:
+def _check_same(model: Any, made: Imported, folder: Path, trust: tuple[str, ...]) -> None:
     """Raise FileError where the spec would not build the model that it is of."""
     from kspec.convert.problems import Unwritable
     from kspec.convert.sameness import difference
@@ -152,7 +156,7 @@ def _check_same(found: Found, made: Imported, folder: Path, trust: tuple[str, ..
     except SpecError as error:
         first = error.problems[0]
         raise Unwritable("", f"the spec of this model would be wrong: {first.message}", first.help) from None
-    what = difference(found.model, built)
+    what = difference(model, built)
     if what:
         raise Unwritable("", f"no spec says all of this model: {what}")
 
@@ -167,6 +171,7 @@ def _check_weights(path: Path, label: str) -> None:
 
 def _with_weights(source: Any, text: str, folder: Path, trust: tuple[str, ...]) -> Any:
     """The spec's model with the weights of the source, under the names that the spec's layers have."""
+    from kspec.convert.inlined import inlined
     from kspec.convert.sameness import paired
     from kspec.convert.sources import find
     from kspec.loaded import loads
@@ -174,9 +179,10 @@ def _with_weights(source: Any, text: str, folder: Path, trust: tuple[str, ...]) 
     is_named = isinstance(source, (str, os.PathLike))
     whole = find(os.fspath(source), trust, with_weights=True).model if is_named else source
     built = loads(text, folder=folder, trust=trust).build(compile=False)
-    for layer, twin in paired(whole, built):
-        for variable, value in zip(twin.weights, layer.weights, strict=True):
-            variable.assign(value)
+    with inlined(whole) as flat:
+        for layer, twin in paired(flat, built):
+            for variable, value in zip(twin.weights, layer.weights, strict=True):
+                variable.assign(value)
     return built
 
 

@@ -37,7 +37,7 @@ def decompile(model: Any, policy: str, *, all_names: bool = False) -> Decompiled
     Raises Unwritable where something cannot be said in a spec.
     """
     notes: list[str] = []
-    graph = _Level(policy, Minimal(), notes, all_names).graph(model, model.name)
+    graph = _Level(policy, Minimal(), notes, all_names, _Homes()).graph(model, model.name)
     return Decompiled(graph, tuple(dict.fromkeys(notes)))
 
 
@@ -54,11 +54,34 @@ def check_functional(model: Any) -> None:
         raise Unwritable(name, f"is a subclassed model ({kind}): what it computes is in its code, not in a graph", help)
 
 
+class _Homes:
+    """The model that each layer is in, and the layer that each weight is of: in a spec they have but one."""
+
+    def __init__(self) -> None:
+        self.model_of: dict[int, str] = {}
+        self.layer_of: dict[int, str] = {}
+
+    def settle(self, layer: Any, model: str) -> None:
+        """Note a layer that is met in `model` for the first time.
+
+        Raises Unwritable where it, or a weight of it, was met elsewhere: the spec would have two of it.
+        """
+        if id(layer) in self.model_of:
+            message = f"is in the models `{self.model_of[id(layer)]}` and `{model}`: no spec shares it across models"
+            raise Unwritable(layer.name, message, "call the layers of the model inside one by one, where it is called")
+        self.model_of[id(layer)] = model
+        for weight in () if isinstance(layer, load_keras().Model) else layer.weights:
+            if id(weight) in self.layer_of:
+                message = f"has the weight `{weight.name}` of `{self.layer_of[id(weight)]}` too, which no spec can say"
+                raise Unwritable(layer.name, message, "let one layer hold it, and call that one wherever it is needed")
+            self.layer_of[id(weight)] = layer.name
+
+
 class _Level:
     """The graph of one model; models inside have levels of their own."""
 
-    def __init__(self, policy: str, minimal: Minimal, notes: list[str], all_names: bool) -> None:
-        self.policy, self.minimal, self.notes, self.all_names = policy, minimal, notes, all_names
+    def __init__(self, policy: str, minimal: Minimal, notes: list[str], all_names: bool, homes: _Homes) -> None:
+        self.policy, self.minimal, self.notes, self.all_names, self.homes = policy, minimal, notes, all_names, homes
         self.words = Words()
         self.frozen = False
         """Whether the whole model is frozen where it is called, and its layers with it."""
@@ -88,6 +111,7 @@ class _Level:
                 layers[step] = layer
             else:
                 if id(operation) not in made:
+                    self.homes.settle(operation, name)
                     made[id(operation)] = step
                     layers[step] = self._layer(operation, step)
                 node = self._call(call, step, made[id(operation)])
@@ -196,10 +220,13 @@ class _Level:
 
     # -- layers ------------------------------------------------------------------------------------------------
 
+    def _inside(self) -> _Level:
+        return _Level(self.policy, self.minimal, self.notes, self.all_names, self.homes)
+
     def _layer(self, layer: Any, name: str) -> Layer:
         frozen = False if layer.trainable is False and not self.frozen else None
         if isinstance(layer, load_keras().Model):
-            inner = _Level(self.policy, self.minimal, self.notes, self.all_names).graph(layer, name, nested=True)
+            inner = self._inside().graph(layer, name, nested=True)
             return Layer(name, inner, frozen, None, None, (), ())
         found = apart(serialized(layer), layer.name)
         saved = found.saved["config"].get("dtype")

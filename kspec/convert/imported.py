@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from kspec import catalog
 from kspec.convert.adapted import hoisted
 from kspec.convert.decompile import decompile
 from kspec.convert.policy import common_policy, in_force, with_heads
+from kspec.convert.problems import Unwritable
 from kspec.convert.spell import WIDTH, spelled
 from kspec.convert.training import compile_section
 from kspec.convert.words import uncounted
@@ -54,7 +56,8 @@ def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names
     given: dict[str, Any] = {"kspec": 1, "name": _title(graph.name, names), "compile": compile_section(compiled)}
     if modules := sorted(_modules(graph)):
         given["custom"] = modules
-    if (own := _own_class(model)) is not None:
+    own, notes = _own_class(model)
+    if own is not None:
         given["class"] = own
     if policy != "float32":
         given["dtype_policy"] = policy
@@ -63,13 +66,44 @@ def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names
     if names == "needed":
         sections = {key: value for key, value in data.items() if key not in ("inputs", "blocks", "layers", "outputs")}
         data = spelled(graph, sections)
-    return Imported(data, found.notes)
+    return Imported(data, (*found.notes, *notes))
 
 
-def _own_class(model: Any) -> str | None:
-    """The full name of a model's class, where it is not one of Keras's: a `train_step` of its own, say."""
+def _own_class(model: Any) -> tuple[str | None, tuple[str, ...]]:
+    """The full name of a model's class, where it is not one of Keras's: a `train_step` of its own, say; and notes.
+
+    Raises Unwritable for one that a spec's graph cannot be given to, and that is needed.
+    """
     cls = type(model)
-    return None if cls.__module__.split(".")[0] == "keras" else f"{cls.__module__}.{cls.__qualname__}"
+    if _is_of_keras(cls):
+        return None, ()
+    if _takes_graph(cls):
+        return f"{cls.__module__}.{cls.__qualname__}", ()
+    if not _changes(cls):
+        return None, (f"`{cls.__name__}` only makes its graph, which is all in the spec: its class is left out",)
+    message = f"`{cls.__name__}` makes its graph itself, and a spec's class is given inputs and outputs"
+    help = "let its `__init__` take `(inputs, outputs, **kwargs)`, or import `keras.Model(model.inputs, model.outputs)`"
+    raise Unwritable("", message, help)
+
+
+def _is_of_keras(cls: type) -> bool:
+    return cls.__module__.split(".")[0] == "keras"
+
+
+def _takes_graph(cls: type) -> bool:
+    """Whether a model's class can be made of inputs and outputs."""
+    try:
+        inspect.signature(cls.__init__).bind(None, None, None, name=None)  # type: ignore[misc]
+    except TypeError:
+        return False
+    return True
+
+
+def _changes(cls: type) -> bool:
+    """Whether a model's class does anything otherwise than keras.Model, but for how it is made."""
+    own = {name for base in cls.__mro__ if base is not object and not _is_of_keras(base) for name in vars(base)}
+    made = {"get_config", "from_config"}
+    return any(name == "__call__" or not (name.startswith("__") or name in made) for name in own)
 
 
 def _title(name: str | None, names: Names) -> str | None:

@@ -13,11 +13,12 @@ from typing import Any
 from kspec import catalog
 from kspec.convert.notation import BESIDE, frozen_text, kind_and_name, written
 from kspec.convert.problems import Unwritable
+from kspec.model.admission import serialized as objects_of
 from kspec.model.backend import load_keras
 from kspec.model.build import with_policy
 from kspec.model.objects import factory, make
 from kspec.model.private import abstract_variables
-from kspec.model.quiet import without_keras_warnings
+from kspec.model.quiet import serializing
 from kspec.spec.objects import Object
 
 
@@ -47,7 +48,7 @@ class Minimal:
 def serialized(layer: Any) -> dict[str, Any]:
     """What Keras saves of a layer. Raises Unwritable where its class does not tell."""
     try:
-        with without_keras_warnings():
+        with serializing():
             found: dict[str, Any] = json.loads(json.dumps(load_keras().saving.serialize_keras_object(layer)))
     except MemoryError:
         raise
@@ -88,6 +89,7 @@ class _Search:
             config = {key: item for key, item in config.items() if self.entry.parameter(key) is not None}
         args = {key: written(item, self.name) for key, item in config.items()}
         if not self._is_same(args):
+            self._check_wrapped(config)
             message = f"({self.known}) has something that its arguments do not say"
             raise Unwritable(self.name, message, "set it where the model is made, or write a layer class of your own")
         args = self._without_defaults(args)
@@ -96,6 +98,13 @@ class _Search:
             if short is not args[key] and self._is_same({**args, key: short}):
                 args[key] = short
         return self._object(args)
+
+    def _check_wrapped(self, config: Mapping[str, Any]) -> None:
+        """Raise Unwritable where an argument is a model: a spec has layers alone there."""
+        if any(str(each["class_name"]) in ("Functional", "Sequential", "Model") for each in objects_of(config)):
+            message = f"({self.known}) is a layer around a model, which no spec can say"
+            help = "wrap each of the model's layers by itself, or write a layer class of your own that makes the model"
+            raise Unwritable(self.name, message, help)
 
     def _without_defaults(self, args: dict[str, Any]) -> dict[str, Any]:
         """The arguments without those that change nothing: all at once where that will do, else one by one."""

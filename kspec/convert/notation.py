@@ -48,6 +48,9 @@ def _object(value: Mapping[str, Any], where: str) -> Any:
         return [written(item, where) for item in config]
     if name in _DATA and isinstance(config, Mapping):
         return written(config.get(_DATA[name]), where)
+    if name == "__lambda__":
+        help = "write it as a class of your own, in a module that can be imported"
+        raise Unwritable(where, "uses a function without a name, which is code", help)
     if name == "function":
         return _function(str(config), where)
     if name == "DTypePolicy" and isinstance(config, Mapping):

@@ -42,6 +42,8 @@ class _Pair:
     def __init__(self) -> None:
         self.keras = load_keras()
         self.known: dict[tuple[int, int], str] = {}
+        self.twin_of: dict[int, int] = {}
+        """Of each layer and weight, in models inside too, the one that stands for it on the other side, both ways."""
 
     def models(self, one: Any, other: Any) -> str:
         left, right = (ordered_calls(model) for model in (one, other))
@@ -61,8 +63,23 @@ class _Pair:
     def _operations(self, one: Any, other: Any) -> str:
         key = (id(one), id(other))
         if key not in self.known:
-            self.known[key] = self._differ(one, other)
+            self.known[key] = self._differ(one, other) or self._shared(one, other)
         return self.known[key]
+
+    def _shared(self, one: Any, other: Any) -> str:
+        """Where one of two layers is shared, or a weight of it, and the other is not."""
+        if not isinstance(one, self.keras.layers.Layer):
+            return ""
+        if not self._are_twins(one, other):
+            return "what shares it differs"
+        if isinstance(one, self.keras.Model):
+            return ""  # its layers were looked at
+        weights = zip(one.weights, other.weights, strict=False)
+        return "" if all(self._are_twins(*pair) for pair in weights) else "what shares its weights differs"
+
+    def _are_twins(self, one: Any, other: Any) -> bool:
+        left, right = self.twin_of.setdefault(id(one), id(other)), self.twin_of.setdefault(id(other), id(one))
+        return left == id(other) and right == id(one)
 
     def _differ(self, one: Any, other: Any) -> str:
         if getattr(one, "trainable", True) != getattr(other, "trainable", True):

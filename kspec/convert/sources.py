@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kspec.convert.older import check_version, is_older, modernized
-from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, suggestion
-from kspec.model.admission import MAX_CONFIG, check_classes, parsed, raw_config, saved_by
+from kspec.convert.training import saved_compile
+from kspec.diagnostics import FileError, Problem, UsageError, listing, one_line, shortened, suggestion
+from kspec.model.admission import MAX_CONFIG, check_classes, parsed, raw_config, saved_by, serialized
 from kspec.model.archive import load_model, load_shapes, make_model
 from kspec.model.backend import load_keras
 from kspec.model.objects import search_also
-from kspec.model.quiet import without_keras_warnings
+from kspec.model.private import spares_decay
+from kspec.model.quiet import serializing
 
 APPLICATIONS = "keras.applications."
 
@@ -56,6 +58,7 @@ def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
     check_version(saved_by(path))
     if is_older(raw):
         return _older(raw, path, trust, with_weights)
+    _check_shared(raw, path)
     model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
     return Found(model, raw.get("compile_config"))
 
@@ -79,7 +82,35 @@ def _json(path: Path, trust: Sequence[str]) -> Found:
     notes: list[str] = []
     config = modernized(config, notes.append)
     check_classes(config, path, trust)
-    return Found(make_model(config, path, trust), config.get("compile_config"), tuple(notes))
+    model = make_model(config, path, trust)
+    return Found(model, config.get("compile_config"), (*notes, *_namesakes(model)))
+
+
+def _check_shared(config: Mapping[str, Any], path: Path) -> None:
+    """Raise FileError for an archive with a layer that stands in it twice, in two models or in a wrapper too: Keras
+    makes two of it, one of which has no weights in the file."""
+    for item in serialized(config):
+        inner = item["config"] if isinstance(item.get("config"), Mapping) else {}
+        if "shared_object_id" in item and "trainable" in inner:
+            message = f"`{shortened(str(inner.get('name')))}` is shared across models or layers, which Keras loses"
+            help = "import the model where it is made: `package.module:name`"
+            raise FileError(Problem("import-model", message, help=help, file=str(path)))
+
+
+def _namesakes(model: Any) -> Iterator[str]:
+    """What to say of a layer that has a namesake in another model inside: a configuration would not say it was one."""
+    keras = load_keras()
+    known: dict[tuple[type, str], tuple[Any, str]] = {}
+    levels = [model]
+    for level in levels:
+        for layer in level.layers:
+            first, home = known.setdefault((type(layer), layer.name), (layer, level.name))
+            if first is not layer and layer.weights:
+                pair = f"`{layer.name}` of `{home}` and `{layer.name}` of `{level.name}`"
+                yield f"{pair} are two layers, as Keras reads this; if it was one, import the model where it is made"
+                return
+            if isinstance(layer, keras.Model) and first is layer:
+                levels.append(layer)
 
 
 def _application(name: str) -> Any:
@@ -121,6 +152,10 @@ def _object(source: str, trust: Sequence[str]) -> Found:
 
 def of_model(model: Any) -> Found:
     """A model at hand, with what it was compiled with."""
-    with without_keras_warnings():
-        compiled = model.get_compile_config() if model.compiled else None
-    return Found(model, compiled)
+    if not model.compiled:
+        return Found(model, None)
+    with serializing():
+        compiled = saved_compile(model)
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    spared = "all weights decay in the spec: what `exclude_from_weight_decay` says of the optimizer is left out"
+    return Found(model, compiled, (spared,) if spares_decay(optimizer) else ())

@@ -1,13 +1,15 @@
-"""What Keras saves of `compile` -> the spec's section."""
+"""What Keras saves of `compile`, or a model at hand has of it -> the spec's section."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from kspec.convert.notation import written
+from kspec.model.private import arguments_of, compiled_with
 from kspec.spec.objects import Object
 from kspec.spec.schema import Compile
 
@@ -32,6 +34,25 @@ def compile_section(config: Mapping[str, Any] | None) -> Compile | None:
     if config.get("jit_compile") is False:  # Keras saves `auto` as what it chose
         found["jit_compile"] = False
     return Compile(**found)
+
+
+def saved_compile(model: Any) -> dict[str, Any]:
+    """What Keras saves of a model's `compile`, and the arguments of its losses and metrics that Keras leaves out."""
+    given, saved = compiled_with(model), model.get_compile_config()
+    known = [key for key in ("loss", "metrics", "weighted_metrics") if key in given and key in saved]
+    return {**saved, **{key: _with_arguments(given[key], saved[key]) for key in known}}
+
+
+def _with_arguments(made: Any, saved: Any) -> Any:
+    if isinstance(made, Mapping):
+        return {key: _with_arguments(item, saved[key]) for key, item in made.items()}
+    if isinstance(made, (list, tuple)):
+        items = saved["config"] if isinstance(saved, Mapping) else saved  # a tuple is saved as an object
+        return [_with_arguments(*pair) for pair in zip(made, items, strict=True)]
+    left = {key: value for key, value in arguments_of(made).items() if key not in saved["config"]}
+    parameters = inspect.signature(type(made)).parameters if left else {}
+    given = {key: value for key, value in left.items() if key in parameters and value != parameters[key].default}
+    return {**saved, "config": {**saved["config"], **given}} if given else saved
 
 
 def _rounded(optimizer: Any) -> Any:

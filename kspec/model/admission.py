@@ -41,6 +41,7 @@ _STRUCTURE = frozenset(
         *("keras.dtype_policies>DTypePolicyMap", "keras.dtype_policies>QuantizedDTypePolicy"),
     }
 )
+_LAMBDA = "a Lambda layer holds Python code"
 _DATA = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "__bytes__"})
 
 
@@ -80,6 +81,8 @@ def check_classes(config: dict[str, Any], path: Path, trust: Iterable[str] = ())
     refused = [reason for reason in (_refusal(item, trusted) for item in serialized(config)) if reason]
     if refused:
         help = "kspec loads Keras's own classes; code of your own needs `--trust PACKAGE`"
+        if all(reason == _LAMBDA for reason in refused):
+            help = "no trust lets it run: use functions of `keras.ops`, or a layer class of your own, and save anew"
         raise wrong(path, "; ".join(dict.fromkeys(refused[:5])), help)
 
 
@@ -179,7 +182,7 @@ def _refusal(item: dict[str, Any], trusted: frozenset[str]) -> str:
     if not isinstance(name, str) or not isinstance(module, (str, type(None))):
         return "a class without a name"
     if name in ("Lambda", "__lambda__"):
-        return "a Lambda layer holds Python code"
+        return _LAMBDA
     if (module, name) == ("builtins", "function"):
         function = item.get("config")
         if isinstance(function, str) and (trusted or function in _functions()):  # one's own is looked for where trusted

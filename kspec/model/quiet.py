@@ -18,3 +18,11 @@ def without_keras_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         warnings.filterwarnings("ignore", "Explicitly requested dtype u?int64", UserWarning)
         yield
+
+
+@contextlib.contextmanager
+def serializing() -> Iterator[None]:
+    """The same, and silence what Keras says of a `lambda` that it serializes: what reads it says that better."""
+    with without_keras_warnings():
+        warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`", UserWarning)
+        yield

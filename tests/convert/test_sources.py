@@ -170,6 +170,17 @@ def with_function() -> Any:
     return keras.Model(inputs, layers.Dense(2, activation=lambda x: x, name="strange")(inputs))
 
 
+def with_lambda_loss() -> Any:
+    model = small()
+    model.compile("sgd", lambda y, made: y - made)
+    return model
+
+
+def with_wrapped_model() -> Any:
+    inputs = keras.Input((4, 5))
+    return keras.Model(inputs, layers.TimeDistributed(keras.Sequential([layers.Dense(3)]), name="each")(inputs))
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -177,6 +188,8 @@ def with_function() -> Any:
         (lambda: keras.Sequential([layers.Dense(2)], name="open"), "`open` has no input shape yet"),
         (with_lambda, "plus_one"),
         (with_function, "strange"),
+        (with_lambda_loss, "`compile` uses a function without a name, which is code"),
+        (with_wrapped_model, "`each` (TimeDistributed) is a layer around a model, which no spec can say"),
     ],
 )
 def test_what_no_spec_can_say(make: Any, says: str) -> None:
@@ -232,6 +245,14 @@ def test_hostile_archives(saved: Path, change: Any) -> None:
     assert "error[model-file]" in outcome.err or "error[import-model]" in outcome.err
     assert "Traceback" not in outcome.text
     assert not Path("bad.yaml").exists()
+
+
+def test_no_trust_is_asked_for_a_lambda_and_a_way_out_is_told(saved: Path) -> None:
+    outcome = run_kspec("import", rewritten(saved, a_lambda), "--trust", "mypkg")
+    assert outcome.status == 3
+    assert "--trust" not in outcome.err
+    assert "a layer class of your own" in outcome.err
+    assert "--trust" in run_kspec("import", rewritten(saved, unknown_class)).err
 
 
 def test_truncated_archives(saved: Path) -> None:
@@ -441,6 +462,58 @@ def test_code_of_ones_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_frozen_model_says_so_once() -> None:
     text = import_model(api.load(SPECS / "transfer.yaml").build(compile=False))
     assert text.count("trainable: false") == 1
+
+
+def test_arguments_of_losses_and_metrics_that_keras_does_not_save() -> None:
+    model = small()
+    model.compile(
+        "sgd", {"kind": keras.losses.Huber(delta=0.5)}, metrics=[keras.metrics.CosineSimilarity(axis=0), "mse"]
+    )
+    text = import_model(model)
+    assert "loss: {kind: {Huber: 0.5}}" in text or "loss: {kind: {Huber: {delta: 0.5}}}" in text
+    assert "axis: 0" in text
+    model.compile("sgd", keras.losses.Huber(), metrics=(keras.metrics.CosineSimilarity(axis=0),))
+    text = import_model(model)
+    assert "loss: Huber\n" in text
+    assert "axis: 0" in text
+
+
+def test_weights_that_do_not_decay_are_told() -> None:
+    model, told = small(), list[str]()
+    optimizer = keras.optimizers.AdamW()
+    model.compile(optimizer, "mse")
+    import_model(model, tell=told.append)
+    assert not told
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    import_model(model, tell=told.append)
+    assert "exclude_from_weight_decay" in told[0]
+
+
+class Ready(keras.Model):
+    def __init__(self, units: int = 3, **more: Any) -> None:
+        inputs = keras.Input((4,), name="x")
+        super().__init__(inputs, layers.Dense(units)(inputs), **more)
+
+
+class Trained(Ready):
+    def train_step(self, data: Any) -> Any:
+        return {}
+
+
+def test_a_class_that_only_makes_its_graph_is_that_graph() -> None:
+    told: list[str] = []
+    text = import_model(Ready(), tell=told.append)
+    assert "class:" not in text
+    assert text.endswith("inputs:\n  x: 4\nlayers:\n  - Dense: 3\n")
+    assert [note for note in told if "`Ready` only makes its graph" in note]
+
+
+def test_a_class_that_makes_its_graph_itself_is_not_made_of_another() -> None:
+    with pytest.raises(library.FileError) as error:
+        import_model(Trained(), trust=["tests"])
+    (problem,) = error.value.problems
+    assert "`Trained` makes its graph itself" in problem.message
+    assert "(inputs, outputs, **kwargs)" in problem.help
 
 
 def test_custom_layers_are_named_with_their_module(in_tmp: Path) -> None:

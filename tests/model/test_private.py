@@ -28,6 +28,25 @@ def chain() -> Any:
     return keras.Model(x, keras.ops.tanh(shared(shared(x))))
 
 
+def test_calls_are_forgotten() -> None:
+    model = chain()
+    layer = model.get_layer("shared")
+    counts = len(layer._inbound_nodes), len(layer._outbound_nodes)
+    with private.calls_forgotten([layer]):
+        private.rename(layer, "other")
+        layer(layer(keras.Input((3,))))
+        assert len(layer._inbound_nodes) == counts[0] + 2
+    assert (layer.name, len(layer._inbound_nodes), len(layer._outbound_nodes)) == ("shared", *counts)
+
+
+def test_what_a_model_was_compiled_with() -> None:
+    model, loss = chain(), keras.losses.Huber(delta=0.5)
+    model.compile("sgd", loss)
+    assert private.compiled_with(model)["loss"] is loss
+    assert private.arguments_of(loss) == {"delta": 0.5}
+    assert private.arguments_of("mse") == {}
+
+
 def test_operation_of_and_rename() -> None:
     made = keras.ops.tanh(keras.Input((3,)))
     operation = private.operation_of(made)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+
+@contextmanager
+def calls_forgotten(operations: Iterable[Any]) -> Iterator[None]:
+    """Calls of operations that are made inside, and names that they are given, are forgotten at the end.
+
+    Keras keeps the calls in the operations themselves, and `Layer.output` fails for a layer with several.
+    """
+    before = [(each, each.name, len(each._inbound_nodes), len(each._outbound_nodes)) for each in operations]
+    try:
+        yield
+    finally:
+        for each, name, calls_of, calls_on in before:
+            each.name = name
+            del each._inbound_nodes[calls_of:], each._outbound_nodes[calls_on:]
 
 
 def operation_of(tensor: Any) -> Any:

@@ -93,3 +93,14 @@ def without_updates(optimizer: Any) -> Iterator[None]:
 def spares_decay(optimizer: Any) -> bool:
     """Whether some weights are spared the optimizer's decay; `exclude_from_weight_decay` says it, and nothing tells."""
     return any(getattr(optimizer, f"_exclude_from_weight_decay{end}", None) for end in ("", "_pattern"))
+
+
+def compiled_with(model: Any) -> dict[str, Any]:
+    """What a compiled model was given, the objects themselves: `get_compile_config` has only what they save."""
+    config = getattr(model, "_compile_config", None)  # a class with a `compile` of its own may have none
+    return dict(config.config) if config is not None else {}
+
+
+def arguments_of(made: Any) -> dict[str, Any]:
+    """What a loss or metric that wraps a function gives to it; the `get_config` of some leaves a part of it out."""
+    return dict(getattr(made, "_fn_kwargs", {}))
