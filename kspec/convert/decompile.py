@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from kspec.convert.adapted import apart
 from kspec.convert.calls import bind
+from kspec.convert.ends import is_flat_mapping, source
 from kspec.convert.functions import function
 from kspec.convert.minimal import Minimal, serialized
 from kspec.convert.notation import written
@@ -120,11 +121,9 @@ class _Level:
         if hasattr(made, "_keras_history"):
             return self.ref(made)
         flat = made
-        if isinstance(made, Mapping):
-            if all(hasattr(item, "_keras_history") for item in made.values()):
-                return {str(key): self.ref(item) for key, item in made.items()}
-            flat = load_keras().tree.flatten(made)
-        if not all(hasattr(item, "_keras_history") for item in flat):
+        if is_flat_mapping(made):
+            return {str(key): self.ref(item) for key, item in made.items()}
+        if isinstance(made, Mapping) or not all(hasattr(item, "_keras_history") for item in flat):
             flat = load_keras().tree.flatten(made)
             self.notes.append("the outputs are nested in Keras, and in one list here: they come in the same order")
         refs = [self.ref(item) for item in flat]
@@ -184,7 +183,7 @@ class _Level:
 
     def ref(self, tensor: Any) -> Ref:
         """A tensor by the step that makes it."""
-        operation, index, output = made_by(tensor)
+        operation, index, output = source(tensor)
         name = self.node_of[id(operation), index]
         several = outputs_made(operation, index) > 1
         return Ref(name, output if several else None)
