@@ -1,0 +1,52 @@
+"""Recurrent layers that keep their states from call to call: built, saved and imported as in Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kspec import api
+from kspec.importing import import_model
+from kspec.model.quiet import without_keras_warnings
+from tests.model import twins
+from tests.model.twins import keras
+
+layers = keras.layers
+
+
+def text(layer: str) -> str:
+    return f"kspec: 1\ninputs:\n  x: {{batch_shape: [3, 6, 3]}}\nlayers:\n  - {layer}\n"
+
+
+LAYERS = {
+    "LSTM: {units: 5, stateful: true}": lambda: layers.LSTM(5, stateful=True),
+    "Bidirectional: {GRU: {units: 2, stateful: true}}": lambda: layers.Bidirectional(layers.GRU(2, stateful=True)),
+    "RNN: {cell: {LSTMCell: 2}, stateful: true}": lambda: layers.RNN(layers.LSTMCell(2), stateful=True),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_stateful_layer_is_built_as_keras_does(layer: str) -> None:
+    loaded = api.loads(text(layer))
+    model = loaded.build()
+    assert loaded.plan().params == model.count_params()
+    x = keras.Input(batch_shape=(3, 6, 3), name="x")
+    twin = keras.Model(x, LAYERS[layer]()(x))
+    for mine, theirs in zip(twin.weights, model.weights, strict=True):
+        mine.assign(theirs.value)
+    [batch] = twins.random_inputs(model)
+    calls = [np.asarray(model(batch)) for _ in range(2)]
+    assert not np.array_equal(*calls)
+    np.testing.assert_array_equal(calls, [np.asarray(twin(batch)) for _ in range(2)])
+
+
+def test_a_stateful_layer_is_imported(in_tmp: Path) -> None:
+    model: Any = api.loads(text("LSTM: {units: 5, stateful: true}")).build()
+    with without_keras_warnings():
+        model.save("s.keras")
+    Path("s.json").write_text(model.to_json(), encoding="utf-8")
+    for source in (model, "s.keras", "s.json"):
+        assert import_model(source) == text("LSTM: {units: 5, stateful: true}")
