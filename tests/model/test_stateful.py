@@ -1,4 +1,4 @@
-"""Recurrent layers that keep their states from call to call: built, saved and imported as in Keras."""
+"""Recurrent layers that keep their states from call to call: built, saved and imported as in Keras, never exported."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from kspec import api
+from kspec.diagnostics import FileError
+from kspec.exporting import export
 from kspec.importing import import_model
 from kspec.model.quiet import without_keras_warnings
 from tests.model import twins
@@ -28,13 +30,21 @@ LAYERS = {
 }
 
 
+LSTM = text("LSTM: {units: 5, stateful: true}")
+
+
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_stateful_layer_is_built_as_keras_does(layer: str) -> None:
+def test_a_stateful_layer_is_planned_and_built(layer: str) -> None:
     loaded = api.loads(text(layer))
-    model = loaded.build()
-    assert loaded.plan().params == model.count_params()
-    x = keras.Input(batch_shape=(3, 6, 3), name="x")
-    twin = keras.Model(x, LAYERS[layer]()(x))
+    twin = LAYERS[layer]()
+    twin(keras.Input(batch_shape=(3, 6, 3)))
+    assert loaded.plan().params == loaded.build().count_params() == twin.count_params()
+
+
+def test_a_stateful_layer_keeps_its_state_as_in_keras() -> None:
+    model = api.loads(LSTM).build()
+    x = keras.Input(batch_shape=(3, 6, 3))
+    twin = keras.Model(x, layers.LSTM(5, stateful=True)(x))
     for mine, theirs in zip(twin.weights, model.weights, strict=True):
         mine.assign(theirs.value)
     [batch] = twins.random_inputs(model)
@@ -44,9 +54,23 @@ def test_a_stateful_layer_is_built_as_keras_does(layer: str) -> None:
 
 
 def test_a_stateful_layer_is_imported(in_tmp: Path) -> None:
-    model: Any = api.loads(text("LSTM: {units: 5, stateful: true}")).build()
+    model: Any = api.loads(LSTM).build()
     with without_keras_warnings():
         model.save("s.keras")
     Path("s.json").write_text(model.to_json(), encoding="utf-8")
     for source in (model, "s.keras", "s.json"):
-        assert import_model(source) == text("LSTM: {units: 5, stateful: true}")
+        assert import_model(source) == LSTM
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_stateful_layer_is_not_exported(layer: str, tmp_path: Path) -> None:
+    model = api.loads(text(layer)).build()
+    for output in ("m.onnx", "m.stablehlo", "m.xml"):
+        with pytest.raises(FileError) as caught:
+            export(model, tmp_path / output)
+        [problem] = caught.value.problems
+        assert problem.code == "export-model"
+        assert f"`{model.layers[-1].name}` cannot be exported" in problem.message
+        assert "it is `stateful`" in problem.message
+    assert list(tmp_path.iterdir()) == []
+    assert export(model, tmp_path / "m.npz").files == (tmp_path / "m.npz",)
