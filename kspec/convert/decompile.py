@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from kspec.convert.adapted import apart
 from kspec.convert.calls import bind
-from kspec.convert.ends import is_flat_mapping, source
 from kspec.convert.functions import function
 from kspec.convert.minimal import Minimal, serialized
 from kspec.convert.notation import written
@@ -15,6 +14,7 @@ from kspec.convert.ordering import Call, ordered_calls
 from kspec.convert.problems import Unwritable
 from kspec.convert.words import Words, uncounted
 from kspec.model.backend import load_keras
+from kspec.model.ends import is_flat_mapping, source
 from kspec.model.private import graph_of, made_by, outputs_made, structure_of_inputs, structure_of_outputs
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref
 

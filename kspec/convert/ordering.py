@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kspec.convert.calls import taken
-from kspec.convert.ends import ends
+from kspec.model.ends import ends
 from kspec.model.private import calls, made_by
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from kspec.convert.calls import bind
-from kspec.convert.ends import ends, is_flat_mapping, source
 from kspec.convert.minimal import comparable, serialized
 from kspec.convert.ordering import Call, ordered_calls
 from kspec.model.backend import load_keras
+from kspec.model.ends import ends, is_flat_mapping, source
 from kspec.model.private import call_arguments, graph_of, made_by, structure_of_outputs
 
 

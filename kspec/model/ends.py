@@ -14,7 +14,9 @@ from kspec.model.private import graph_of, made_by, structure_of_outputs
 
 
 def ends(model: Any) -> list[Any]:
-    """The outputs of a functional model, one after another."""
+    """The outputs of a functional model, one after another; none of one without a graph."""
+    if not hasattr(graph_of(model), "_nodes_by_depth"):
+        return []
     made = structure_of_outputs(graph_of(model))
     if is_flat_mapping(made):
         return list(made.values())
