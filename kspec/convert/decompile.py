@@ -14,6 +14,7 @@ from kspec.convert.ordering import Call, ordered_calls
 from kspec.convert.problems import Unwritable
 from kspec.convert.words import Words, uncounted
 from kspec.model.backend import load_keras
+from kspec.model.ends import is_flat_mapping, source
 from kspec.model.private import graph_of, made_by, outputs_made, structure_of_inputs, structure_of_outputs
 from kspec.spec.graph import Graph, Input, Layer, Node, Ref
 
@@ -149,11 +150,9 @@ class _Level:
         if hasattr(made, "_keras_history"):
             return self.ref(made)
         flat = made
-        if isinstance(made, Mapping):
-            if all(hasattr(item, "_keras_history") for item in made.values()):
-                return {str(key): self.ref(item) for key, item in made.items()}
-            flat = load_keras().tree.flatten(made)
-        if not all(hasattr(item, "_keras_history") for item in flat):
+        if is_flat_mapping(made):
+            return {str(key): self.ref(item) for key, item in made.items()}
+        if isinstance(made, Mapping) or not all(hasattr(item, "_keras_history") for item in flat):
             flat = load_keras().tree.flatten(made)
             self.notes.append("the outputs are nested in Keras, and in one list here: they come in the same order")
         refs = [self.ref(item) for item in flat]
@@ -213,7 +212,7 @@ class _Level:
 
     def ref(self, tensor: Any) -> Ref:
         """A tensor by the step that makes it."""
-        operation, index, output = made_by(tensor)
+        operation, index, output = source(tensor)
         name = self.node_of[id(operation), index]
         several = outputs_made(operation, index) > 1
         return Ref(name, output if several else None)

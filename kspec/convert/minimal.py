@@ -6,8 +6,9 @@ configuration. So derived defaults (the strides of a pooling) are left out too, 
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kspec import catalog
@@ -20,6 +21,9 @@ from kspec.model.objects import factory, make
 from kspec.model.private import abstract_variables
 from kspec.model.quiet import serializing
 from kspec.spec.objects import Object
+
+_Check = Callable[[Any], bool]
+"""Whether a value makes the same layer."""
 
 
 class Minimal:
@@ -92,12 +96,7 @@ class _Search:
             self._check_wrapped(config)
             message = f"({self.known}) has something that its arguments do not say"
             raise Unwritable(self.name, message, "set it where the model is made, or write a layer class of your own")
-        args = self._without_defaults(args)
-        for key in list(args):
-            short = _shortest(args[key])
-            if short is not args[key] and self._is_same({**args, key: short}):
-                args[key] = short
-        return self._object(args)
+        return self._object(_fewest(self.entry, args, self._is_same))
 
     def _check_wrapped(self, config: Mapping[str, Any]) -> None:
         """Raise Unwritable where an argument is a model: a spec has layers alone there."""
@@ -105,20 +104,6 @@ class _Search:
             message = f"({self.known}) is a layer around a model, which no spec can say"
             help = "wrap each of the model's layers by itself, or write a layer class of your own that makes the model"
             raise Unwritable(self.name, message, help)
-
-    def _without_defaults(self, args: dict[str, Any]) -> dict[str, Any]:
-        """The arguments without those that change nothing: all at once where that will do, else one by one."""
-        if self.entry is None:
-            return args
-        required = [p.name for p in self.entry.parameters if p.required]
-        by_default = {key: item for key, item in args.items() if key in required or not self._is_default(key, item)}
-        if by_default != args and self._is_same(by_default):
-            args = by_default
-        for key in [key for key in args if key not in required]:
-            left = {other: item for other, item in args.items() if other != key}
-            if self._is_same(left):
-                args = left
-        return args
 
     def maybe_resolved(self, found: Object) -> list[str]:
         """The arguments that Keras may have put in the place of others when the layer was built, such as the `axis` of
@@ -141,13 +126,6 @@ class _Search:
                 args = left
         return self._object(args)
 
-    def _is_default(self, key: str, value: Any) -> bool:
-        parameter = self.entry.parameter(key) if self.entry is not None else None
-        if parameter is None:
-            return False
-        plain = not isinstance(value, Object) or not value.args
-        return value == parameter.default or (plain and parameter.object is not None)
-
     def _object(self, args: dict[str, Any]) -> Object:
         return Object("layers", self.known, args, ())
 
@@ -164,6 +142,62 @@ class _Search:
             raise
         except Exception:  # constructors check their arguments with any exception they like
             return False
+
+
+def _fewest(entry: catalog.Entry | None, args: dict[str, Any], is_same: _Check) -> dict[str, Any]:
+    """The fewest arguments, in the shortest form, that make the same; those of layers among them likewise."""
+    args = _without_defaults(entry, args, is_same) if entry is not None else args
+    for key in list(args):
+        is_same_with = _at(args, key, is_same)
+        args = {**args, key: _inside(args[key], is_same_with)}
+        short = _shortest(args[key])
+        if short is not args[key] and is_same_with(short):
+            args[key] = short
+    return args
+
+
+def _inside(value: Any, is_same: _Check) -> Any:
+    """An argument in which layers (what is wrapped, a cell) have the fewest arguments."""
+    if isinstance(value, list) and any(isinstance(item, Object) for item in value):
+        value = list(value)
+        for place, item in enumerate(value):
+            value[place] = _inside(item, _at(value, place, is_same))
+    if isinstance(value, Object) and value.kind == "layers":
+        entry = catalog.find("layers", value.name)
+        return value._replace(args=_fewest(entry, value.args, lambda args: is_same(value._replace(args=args))))
+    return value
+
+
+def _at(around: Any, place: Any, is_same: _Check) -> _Check:
+    """Whether a value makes the same layer in one place among others."""
+
+    def is_same_with(value: Any) -> bool:
+        changed = copy.copy(around)
+        changed[place] = value
+        return is_same(changed)
+
+    return is_same_with
+
+
+def _without_defaults(entry: catalog.Entry, args: dict[str, Any], is_same: _Check) -> dict[str, Any]:
+    """The arguments without those that change nothing: all at once where that will do, else one by one."""
+    required = [p.name for p in entry.parameters if p.required]
+    by_default = {key: item for key, item in args.items() if key in required or not _is_default(entry, key, item)}
+    if by_default != args and is_same(by_default):
+        args = by_default
+    for key in [key for key in args if key not in required]:
+        left = {other: item for other, item in args.items() if other != key}
+        if is_same(left):
+            args = left
+    return args
+
+
+def _is_default(entry: catalog.Entry, key: str, value: Any) -> bool:
+    parameter = entry.parameter(key)
+    if parameter is None:
+        return False
+    plain = not isinstance(value, Object) or not value.args
+    return value == parameter.default or (plain and parameter.object is not None)
 
 
 def _shortest(value: Any) -> Any:

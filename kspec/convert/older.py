@@ -17,6 +17,15 @@ from kspec.spec import renamed
 
 _MODELS = frozenset({"Functional", "Model", "Sequential"})
 _KINDS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
+_SCALINGS = {
+    "GlorotUniform": (1, "fan_avg", "uniform"),
+    "GlorotNormal": (1, "fan_avg", "truncated_normal"),
+    "HeUniform": (2, "fan_in", "uniform"),
+    "HeNormal": (2, "fan_in", "truncated_normal"),
+    "LecunUniform": (1, "fan_in", "uniform"),
+    "LecunNormal": (1, "fan_in", "truncated_normal"),
+}
+"""What Keras calls a VarianceScaling of these arguments."""
 _INSIDE = ("layer", "cell", "backward_layer", "forward_layer")
 _OF_ALL = frozenset({"name", "trainable", "dtype", "autocast"})
 _OWN = frozenset({"shared_object_id", "build_config", "build_input_shape", "compile_config"})
@@ -176,7 +185,19 @@ def _value(key: str, value: Any, tell: Callable[[str], None]) -> Any:
     known = {each.name for each in entry.parameters}
     renames = {old: new.new for old in config if (new := renamed.argument(kind, entry.name, old, known)) is not None}
     given = {renames.get(each, each): item for each, item in config.items()}
+    if entry.name == "VarianceScaling":
+        cls, given = _named_scaling(cls, given)
     return {"module": module, "class_name": cls, "registered_name": None, "config": given}
+
+
+def _named_scaling(cls: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """`GlorotUniform` and its like by their names, under which Keras 2.2 and older did not save them."""
+    distribution = "truncated_normal" if config.get("distribution") == "normal" else config.get("distribution")
+    found = (config.get("scale"), config.get("mode"), distribution)
+    name = next((each for each, same in _SCALINGS.items() if same == found), None)
+    if name is None or not set(config) <= {"scale", "mode", "distribution", "seed"}:
+        return cls, config
+    return name, {"seed": config.get("seed")}
 
 
 def _dtype(given: Any) -> Any:

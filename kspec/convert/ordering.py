@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kspec.convert.calls import taken
-from kspec.model.private import calls, graph_of, made_by
+from kspec.model.ends import ends
+from kspec.model.private import calls, made_by
 
 
 class Call(NamedTuple):
@@ -25,7 +26,7 @@ def ordered_calls(model: Any) -> list[Call]:
     earlier = _earlier(known)
     order: list[Call] = []
     state: dict[tuple[int, int], bool] = {}
-    for tensor in graph_of(model).outputs:
+    for tensor in ends(model):
         stack = [(_key(tensor), False)]
         while stack:
             key, left = stack.pop()

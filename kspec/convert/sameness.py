@@ -13,12 +13,15 @@ from kspec.convert.calls import bind
 from kspec.convert.minimal import comparable, serialized
 from kspec.convert.ordering import Call, ordered_calls
 from kspec.model.backend import load_keras
-from kspec.model.private import call_arguments, graph_of, made_by
+from kspec.model.ends import ends, is_flat_mapping, source
+from kspec.model.private import call_arguments, graph_of, made_by, structure_of_outputs
 
 
 def difference(one: Any, other: Any) -> str:
     """Where `other` is not what `one` is, in words; empty where they are the same."""
-    return _Pair().models(one, other)
+    names = [_names(model) for model in (one, other)]
+    what = "the outputs have other names" if names[0] and names[0] != names[1] else ""
+    return _Pair().models(one, other) or what
 
 
 def paired(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
@@ -54,11 +57,11 @@ class _Pair:
             what = self._operations(mine.operation, theirs.operation) or self._call(mine, theirs, places)
             if what:
                 return f"`{mine.operation.name}`: {what}"
-        ends = [
-            [_source(tensor, place) for tensor in graph_of(model).outputs]
+        made = [
+            [_source(tensor, place) for tensor in ends(model)]
             for model, place in zip((one, other), places, strict=True)
         ]
-        return "" if ends[0] == ends[1] else "the outputs come from other steps"
+        return "" if made[0] == made[1] else "the outputs come from other steps"
 
     def _operations(self, one: Any, other: Any) -> str:
         key = (id(one), id(other))
@@ -122,8 +125,14 @@ def _places(graph: Any, calls: list[Call]) -> dict[tuple[int, int], int]:
     return found
 
 
+def _names(model: Any) -> list[str]:
+    """The names of outputs that are a mapping of tensors."""
+    made = structure_of_outputs(graph_of(model))
+    return list(map(str, made)) if is_flat_mapping(made) else []
+
+
 def _source(tensor: Any, places: dict[tuple[int, int], int]) -> Any:
-    operation, index, output = made_by(tensor)
+    operation, index, output = source(tensor)
     return places.get((id(operation), index)), output, tuple(tensor.shape), str(tensor.dtype)
 
 

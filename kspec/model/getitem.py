@@ -16,7 +16,8 @@ def key_of(value: Any) -> Any:
     """
     if isinstance(value, str):
         items = [_item(part.strip()) for part in value.split(",")]
-        return items[0] if len(items) == 1 else tuple(items)
+        # Keras refuses a symbolic `x[1:]` and `x[...]`, and takes `x[1:,]` and `x[...,]`.
+        return items[0] if len(items) == 1 and isinstance(items[0], int) else tuple(items)
     return value
 
 
@@ -33,8 +34,8 @@ def _item(text: str) -> Any:
 
 def key_text(key: Any) -> Any:
     """An index as a spec writes it. Raises ValueError for one that is neither numbers nor slices."""
-    if isinstance(key, tuple):
-        return ", ".join(_text(item) for item in key)
+    if isinstance(key, (tuple, list)):  # a tuple, once it has been in a file, is a list
+        return [int(key[0])] if len(key) == 1 and isinstance(key[0], int) else ", ".join(_text(item) for item in key)
     return key if isinstance(key, int) and not isinstance(key, bool) else _text(key)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from kspec.diagnostics import Route
 from kspec.model.build import Abstract
+from kspec.model.ends import ends, source
 from kspec.model.plan import Call, Plan, Tensor, bytes_of
 from kspec.model.private import calls, graph_of, made_by, trained_by_nature
 from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
+
+_Maker = Callable[[Any], tuple[Any, int, int]]
+"""The operation that made a tensor, which of its calls did, and which of that call's outputs it is."""
 
 
 def plan(built: Abstract, graph: Graph) -> Plan:
@@ -26,7 +30,7 @@ def plan(built: Abstract, graph: Graph) -> Plan:
     rows = _of_graph(graph, built.tensors, {layer.name: layer for layer in model.layers})
     made = model.output  # a mapping's tensors by name: Keras's flat list has them in the order of their names
     ordered = [made[name] for name in graph.output_names()] if isinstance(made, dict) else flat(made)
-    return _whole(model, rows, zip(graph.output_names(), ordered, strict=True))
+    return _whole(model, rows, zip(graph.output_names(), ordered, strict=True), source)
 
 
 def plan_model(model: Any) -> Plan:
@@ -39,7 +43,7 @@ def plan_model(model: Any) -> Plan:
     return _whole(model, _of_model(model), outputs)
 
 
-def _whole(model: Any, rows: tuple[Call, ...], outputs: Iterable[tuple[str, Any]]) -> Plan:
+def _whole(model: Any, rows: tuple[Call, ...], outputs: Iterable[tuple[str, Any]], maker: _Maker = made_by) -> Plan:
     outputs = list(outputs)
     named = tuple((name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in outputs)
     size = weight_bytes(model.weights)
@@ -51,14 +55,15 @@ def _whole(model: Any, rows: tuple[Call, ...], outputs: Iterable[tuple[str, Any]
         size,
         named,
         max(_depths(rows), default=0),
-        _ends(rows, (tensor for _, tensor in outputs)),
+        _ends(rows, (tensor for _, tensor in outputs), maker),
     )
 
 
-def _ends(rows: Iterable[Call], outputs: Iterable[Any]) -> tuple[tuple[str, int], ...]:
-    """Which of the rows made each of a model's outputs, and as which of its own."""
+def _ends(rows: Iterable[Call], outputs: Iterable[Any], maker: _Maker = made_by) -> tuple[tuple[str, int], ...]:
+    """Which of the rows made each of a model's outputs, and as which of its own: for rows of a spec's graph that is
+    counted in the spec's order (`source`), and for Keras's own calls in Keras's."""
     names = {row.key: row.name for row in rows}
-    made = [made_by(tensor) for tensor in outputs if rows]
+    made = [maker(tensor) for tensor in outputs if rows]
     return tuple((names.get((operation.name, at), operation.name), place) for operation, at, place in made)
 
 
@@ -81,7 +86,7 @@ def _of_graph(graph: Graph, tensors: Mapping[str, Any], layers: Mapping[str, Any
                 key=places.key(node.name),
                 arguments=_arguments(graph.layers[node.layer], node),
                 inner=inner,
-                ends=_ends(inner, flat(getattr(layer, "outputs", None) or [])),
+                ends=_ends(inner, ends(layer) if inner else []),
             )
         )
         seen.add(node.layer)

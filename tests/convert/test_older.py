@@ -69,8 +69,7 @@ def functional(kind: str, version: str) -> Config:
 
 def functional_by_hand() -> Any:
     x = keras.Input((8, 8, 1), name="x")
-    scaling = keras.initializers.VarianceScaling(1.0, "fan_avg", "uniform")
-    a = layers.Conv2D(8, 3, padding="same", activation="relu", kernel_initializer=scaling)(x)
+    a = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
     c = layers.LeakyReLU(0.25)(layers.BatchNormalization(axis=3)(a))
     y = layers.Flatten()(layers.Add()([c, a]))
     return keras.Model(
@@ -93,14 +92,13 @@ def sequential() -> Config:
 
 
 def sequential_by_hand() -> Any:
-    scaling = keras.initializers.VarianceScaling(1.0, "fan_avg", "uniform")
     return keras.Sequential(
         [
             keras.Input((10,), dtype="int32"),
             layers.Embedding(50, 6),
             layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
             layers.GRU(4, return_sequences=True, reset_after=False),
-            layers.LSTM(4, kernel_initializer=scaling),
+            layers.LSTM(4),
             layers.ReLU(threshold=0.5),
             layers.Dense(2),
         ]
@@ -220,6 +218,20 @@ def test_what_has_no_counterpart(in_tmp: Path, config: Config, said: str) -> Non
     assert outcome.status == 3, outcome.text
     assert said in outcome.err
     assert not Path("new.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("scaling", "told"),
+    [
+        ({"scale": 1.0, "mode": "fan_avg", "distribution": "normal", "seed": None}, "GlorotNormal"),
+        ({"scale": 2.0, "mode": "fan_in", "distribution": "truncated_normal", "seed": 3}, "{HeNormal: {seed: 3}}"),
+        ({"scale": 2.0, "mode": "fan_out", "distribution": "uniform"}, "{VarianceScaling: {scale: 2.0, mode: fan_out"),
+    ],
+)
+def test_scalings_have_the_names_that_people_know(in_tmp: Path, scaling: Config, told: str) -> None:
+    made = one({**DENSE, "config": {**DENSE["config"], "kernel_initializer": named("VarianceScaling", scaling)}})
+    Path("old.json").write_text(json.dumps(made), encoding="utf-8")
+    assert f"kernel_initializer: {told}" in import_model("old.json")
 
 
 def test_what_computes_otherwise_is_told(in_tmp: Path) -> None:

@@ -14,6 +14,7 @@ from kspec.model.plan import Plan
 from kspec.model.planning import plan_model
 from kspec.model.quiet import without_keras_warnings
 from kspec.targets import know
+from tests.model import twins
 
 TEN = [
     *("MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large", "EfficientNetB0", "EfficientNetV2B0"),
@@ -99,3 +100,23 @@ def test_a_subclassed_model_is_a_list_of_layers() -> None:
     model = Own()
     model(np.zeros((1, 4), "float32"))
     assert [(call.operation, call.params) for call in plan_model(model).calls] == [("Dense", 15)]
+
+
+def test_outputs_of_a_model_inside_by_their_names() -> None:
+    """In the spec's order, not in that of the names, which is Keras's."""
+    found = twins.loaded(
+        """
+        inputs: {x: 4}
+        blocks:
+          pair:
+            nested: true
+            layers: [{Dense: 2, name: p}, {Dense: 3, name: q, from: input}]
+            outputs: {z: p, a: q}
+        layers: [{pair: {}, name: two}, {Dense: 5, name: last, from: two.z}]
+        outputs: {last: last, z: two.z, a: two.a}
+        """
+    ).plan()
+    _, two, last = found.calls
+    assert two.outputs == (((None, 2), "float32"), ((None, 3), "float32"))
+    assert (two.ends, last.wires) == ((("p", 0), ("q", 0)), (("two", 0),))
+    assert found.ends == (("last", 0), ("two", 0), ("two", 1))

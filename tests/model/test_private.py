@@ -104,6 +104,21 @@ def test_abstract_variables_never_get_values() -> None:
     assert abstract._value is None
 
 
+def test_the_states_of_a_recurrent_layer_get_no_values_either() -> None:
+    """`RNN._create_state_variables`, which is Keras's own again behind the block."""
+    own = keras.layers.RNN._create_state_variables
+    inputs = keras.Input(batch_shape=(1_000_000, 6, 3))
+    cells = [keras.layers.LSTMCell(1_000_000), keras.layers.GRUCell(2)]
+    with private.abstract_variables():
+        layer = keras.layers.RNN(cells, stateful=True)
+        assert layer(inputs).shape == (1_000_000, 2)
+    shapes = [tuple(each.shape) for each in keras.tree.flatten(layer.states)]
+    assert shapes == [(1_000_000, 1_000_000)] * 2 + [(1_000_000, 2)]
+    assert all(private.is_put_off(each) for each in keras.tree.flatten(layer.states))
+    assert len(layer.weights) == 2 * 3
+    assert keras.layers.RNN._create_state_variables is own
+
+
 def test_a_plan_costs_the_next_model_nothing() -> None:
     """40 GB of weights are planned, then a small model is built, in a process that has 4."""
     code = (

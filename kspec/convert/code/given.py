@@ -97,7 +97,8 @@ def _indexed(operation: Object, positional: tuple[Any, ...], named: Mapping[str,
     taken = taken[0] if isinstance(taken, list) else taken
     key = key_of(operation.args["key"])
     items = key if isinstance(key, (tuple, list)) else (key,)
-    return Text(f"{taken}[{', '.join(map(_index, items))}]")
+    comma = "," if len(items) == 1 and not isinstance(items[0], int) else ""  # Keras takes no lone slice
+    return Text(f"{taken}[{', '.join(map(_index, items))}{comma}]")
 
 
 def _index(item: Any) -> str:

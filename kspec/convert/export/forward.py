@@ -115,7 +115,7 @@ def _check_names(names: Iterable[str]) -> None:
 
 
 def check_graph(model: Any) -> None:
-    """Raise Unexportable for a model whose inputs have no shapes, or no numbers."""
+    """Raise Unexportable for a model whose inputs have no shapes, or no numbers, or that keeps states."""
     check_built(model)
     if not hasattr(graph_of(model), "_nodes_by_depth") or not getattr(model, "inputs", None):
         help = "export a functional or Sequential model with an `Input`"
@@ -124,3 +124,7 @@ def check_graph(model: Any) -> None:
         if str(tensor.dtype) == "string":
             help = "cut the model behind what looks texts up: `kspec slice`"
             raise Unexportable(f"its input `{tensor.name}` is of texts", help=help)
+    for layer in layers_in(model):
+        if getattr(layer, "stateful", False) is True:  # one call would be compared, and only later ones differ
+            help = "set `stateful: false`, or take the weights alone: `-o model.npz`"
+            raise Unexportable("it is `stateful`, and a file keeps no state from call to call", layer.name, help=help)

@@ -28,10 +28,61 @@ def abstract_variables() -> Iterator[None]:
 
     before = list(global_state.get_global_attribute(_PENDING, []))
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with keras.StatelessScope(initialize_variables=False), _abstract_states():
             yield
     finally:
         global_state.set_global_attribute(_PENDING, before)
+
+
+@contextmanager
+def _abstract_states() -> Iterator[None]:
+    """The states that a recurrent layer keeps between calls are made as its weights are, by this thread, inside.
+
+    `RNN._create_state_variables` makes them of arrays, in full size, and a `keras.StatelessScope` refuses a variable
+    that has a value. What it calls publicly, `get_initial_state`, gives those arrays.
+    """
+    cls = load_keras().layers.RNN
+    before = getattr(_stateful, "is_abstract", False)
+    _stateful.is_abstract = True
+    with _lock:
+        if not _keras_own:
+            cls._create_state_variables = _states_made(cls._create_state_variables)
+        _keras_own.append(cls._create_state_variables.__wrapped__)
+    try:
+        yield
+    finally:
+        _stateful.is_abstract = before
+        with _lock:
+            own = _keras_own.pop()
+            if not _keras_own:
+                cls._create_state_variables = own
+
+
+_stateful = threading.local()
+
+_keras_own: list[Any] = []
+"""Keras's own method, once for each block that it is replaced in."""
+
+
+def _states_made(own: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
+    """`RNN._create_state_variables` for threads that want no values, and for others as it was."""
+
+    @functools.wraps(own)
+    def make(layer: Any, batch_size: int) -> None:
+        if not getattr(_stateful, "is_abstract", False):
+            own(layer, batch_size)
+            return
+        keras = load_keras()
+        from keras.src.backend import compute_output_spec
+        from keras.src.utils.tracking import DotNotTrackScope
+
+        def variable(state: Any) -> Any:
+            return keras.Variable("zeros", state.shape, layer.variable_dtype, trainable=False, name="rnn_state")
+
+        with DotNotTrackScope():  # they are no weights: Keras does not save them
+            layer.states = keras.tree.map_structure(variable, compute_output_spec(layer.get_initial_state, batch_size))
+
+    return make
 
 
 @contextmanager
