@@ -155,6 +155,8 @@ def _program(
     from kspec.convert.export.agreement import reference
     from kspec.convert.export.float32 import in_float32
     from kspec.convert.export.forward import check_graph, forward, precision
+    from kspec.convert.export.problems import Unexportable
+    from kspec.convert.export.tracing import to_fix
     from kspec.files import write_atomically
 
     check_graph(model)
@@ -166,7 +168,11 @@ def _program(
     expected = reference(made, sizes, tolerance, limit)
     if not expected.is_finite:
         tell("an output has no finite number for random inputs, so that little was compared")
-    found = _written(made, kind, files, sizes, expected)
+    try:
+        found = _written(made, kind, files, sizes, expected)
+    except Unexportable as error:
+        error.help = error.help or (to_fix(made, sizes) if error.is_of_size else "")
+        raise
     if loader is not None:
         from kspec.convert.export.loader import loader as program
 

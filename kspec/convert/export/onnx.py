@@ -15,7 +15,7 @@ from kspec.convert.export.agreement import Made, Reference
 from kspec.convert.export.forward import Forward
 from kspec.convert.export.onnxgraph import finish
 from kspec.convert.export.plainer import plainer
-from kspec.convert.export.problems import Unexportable, converted, missing
+from kspec.convert.export.problems import Unexportable, converted, missing, named
 from kspec.convert.export.tracing import Sizes, Way, ways
 from kspec.diagnostics import FileError
 
@@ -58,7 +58,33 @@ def write_onnx(forward: Forward, sizes: Sizes, reference: Reference, opset: int 
                 failures.append(error)
             except FileError as error:
                 differs = differs or error
-    raise differs or _most_telling(failures)
+    raise differs or _of_complex(forward, reference, _most_telling(failures))
+
+
+def _of_complex(forward: Forward, reference: Reference, failure: Unexportable) -> Unexportable:
+    """A failure that complex numbers are the reason of, told so: converters stumble over them late, or not at all."""
+    import jax
+
+    program = jax.make_jaxpr(forward.run)(*reference.given[0])
+    for equation in _equations(program.jaxpr):
+        layer, operation = named(str(equation.source_info.name_stack)), str(equation.primitive.name)
+        is_complex = any(jax.numpy.issubdtype(each.aval.dtype, jax.numpy.complexfloating) for each in equation.outvars)
+        # What only takes numbers for complex ones is not the operation that wants them.
+        if is_complex and operation != "convert_element_type" and failure.layer in ("", layer):
+            return Unexportable("ONNX Runtime does not know its complex numbers", layer, operation)
+    return failure
+
+
+def _equations(program: Any) -> Iterator[Any]:
+    """The equations of a program of JAX's, those inside of calls, loops and branches for these themselves."""
+    from jax.extend.core import jaxprs_in_params
+
+    for equation in program.eqns:
+        inner = list(jaxprs_in_params(equation.params))
+        for each in inner:
+            yield from _equations(each)
+        if not inner:
+            yield equation
 
 
 def _most_telling(failures: list[Unexportable]) -> Unexportable:
