@@ -56,7 +56,7 @@ def export(
     from kspec.model.memory import memory_bound
 
     path, told = Path(output), tell if tell is not None else lambda _: None
-    kind = chosen(format, path)
+    kind = chosen(format, path, _saved(target))
     _check_options(kind, {"--batch-size": batch_size, "--length": length, "--tolerance": tolerance}, loader)
     files = [path, path.with_suffix(".bin")] if kind == "openvino" else [path]
     read = [target if isinstance(target, (str, os.PathLike)) else None, weights]
@@ -76,6 +76,17 @@ def export(
         return deeply(lambda: _program(model, kind, files, fixed, tolerance, limit, loader, told), _LARGE)
     except Unexportable as error:
         raise refused(name, LABELS[kind], error) from error
+
+
+def _saved(target: Any) -> str:
+    """The `.keras` file that a target is, or that a run has of it; empty for any other."""
+    from kspec.training.run import MODEL
+
+    if not isinstance(target, (str, os.PathLike)):
+        return ""
+    path = Path(target)
+    path = path / MODEL if path.is_dir() else path
+    return str(path) if path.suffix == ".keras" and path.is_file() else ""
 
 
 def _check_options(kind: str, sizes: dict[str, Any], loader: Pathlike | None) -> None:
