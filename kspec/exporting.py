@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kspec.diagnostics import Problem, UsageError
 
 if TYPE_CHECKING:
-    from kspec.convert.export.agreement import Reference
+    from kspec.convert.export.agreement import Made, Reference, Shape
     from kspec.convert.export.forward import Forward
     from kspec.convert.export.tracing import Sizes
     from kspec.convert.export.value import Exported
@@ -53,7 +53,7 @@ def export(
     from kspec.model.memory import memory_bound
 
     path, told = Path(output), tell if tell is not None else lambda _: None
-    kind = chosen(format, path)
+    kind = chosen(format, path, _saved(target))
     _check_options(kind, {"--batch-size": batch_size, "--length": length, "--tolerance": tolerance}, loader)
     files = [path, path.with_suffix(".bin")] if kind == "openvino" else [path]
     read = [target if isinstance(target, (str, os.PathLike)) else None, weights]
@@ -73,6 +73,17 @@ def export(
         return deeply(lambda: _program(model, kind, files, fixed, tolerance, limit, loader, told))
     except Unexportable as error:
         raise refused(name, LABELS[kind], error) from error
+
+
+def _saved(target: Any) -> str:
+    """The `.keras` file that a target is, or that a run has of it; empty for any other."""
+    from kspec.training.run import MODEL
+
+    if not isinstance(target, (str, os.PathLike)):
+        return ""
+    path = Path(target)
+    path = path / MODEL if path.is_dir() else path
+    return str(path) if path.suffix == ".keras" and path.is_file() else ""
 
 
 def _check_options(kind: str, sizes: dict[str, Any], loader: Pathlike | None) -> None:
@@ -153,6 +164,8 @@ def _program(
     from kspec.convert.export.agreement import reference
     from kspec.convert.export.float32 import in_float32
     from kspec.convert.export.forward import check_graph, forward, precision
+    from kspec.convert.export.problems import Unexportable
+    from kspec.convert.export.tracing import to_fix
     from kspec.files import write_atomically
 
     check_graph(model)
@@ -164,18 +177,22 @@ def _program(
     expected = reference(made, sizes, tolerance, limit)
     if not expected.is_finite:
         tell("an output has no finite number for random inputs, so that little was compared")
-    found = _written(made, kind, files, sizes, expected)
+    try:
+        found = _written(made, kind, files, sizes, expected)
+    except Unexportable as error:
+        error.help = error.help or (to_fix(made, sizes) if error.is_of_size else "")
+        raise
     if loader is not None:
         from kspec.convert.export.loader import loader as program
 
         place = Path(loader)
         beside = os.path.relpath(files[0].resolve(), place.resolve().parent)
         write_atomically(place, program(beside, place.name, made.inputs, made.outputs))
-    return _told(made, kind, files, sizes, expected, *found)
+    return _told(made, kind, files, expected, found)
 
 
-def _written(made: Forward, kind: str, files: list[Path], sizes: Sizes, expected: Reference) -> tuple[float, str]:
-    """Convert, run, compare, and write what agrees: the difference and what ran it."""
+def _written(made: Forward, kind: str, files: list[Path], sizes: Sizes, expected: Reference) -> Made:
+    """Convert, run, compare, and write what agrees. OpenVINO's file takes and gives what the one of ONNX does."""
     from kspec.convert.export.onnx import write_onnx
     from kspec.convert.export.openvino import write_openvino
     from kspec.convert.export.stablehlo import write_stablehlo
@@ -184,11 +201,11 @@ def _written(made: Forward, kind: str, files: list[Path], sizes: Sizes, expected
     if kind == "stablehlo":
         found = write_stablehlo(made, sizes, expected)
         write_atomically(files[0], found.data)
-        return found.difference, found.engine
+        return found
     found = write_onnx(made, sizes, expected)
     if kind == "onnx":
         write_atomically(files[0], found.data)
-        return found.difference, found.engine
+        return found
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder, "model.xml")
         difference, engine = write_openvino(found.data, inside, made.inputs, expected)
@@ -196,39 +213,25 @@ def _written(made: Forward, kind: str, files: list[Path], sizes: Sizes, expected
         with atomic_path(files[0]) as text:
             text.write_bytes(inside.read_bytes())
             write_atomically(files[1], inside.with_suffix(".bin").read_bytes())
-    return difference, engine
+    return found._replace(difference=difference, engine=engine)
 
 
-def _told(
-    made: Forward, kind: str, files: list[Path], sizes: Sizes, expected: Reference, difference: float, engine: str
-) -> Exported:
-    from kspec.convert.export.tracing import axes
+def _told(forward: Forward, kind: str, files: list[Path], expected: Reference, made: Made) -> Exported:
     from kspec.convert.export.value import End, Exported
 
-    inputs = [
-        End(name, shape, str(array.dtype))
-        for name, shape, array in zip(made.inputs, axes(made, sizes), expected.given[0], strict=True)
-    ]
-    outputs = [
-        End(name, _shown(tensor.shape, sizes), str(array.dtype))
-        for name, tensor, array in zip(made.outputs, made.model.outputs, expected.wanted[0], strict=True)
-    ]
+    def ends(names: Sequence[str], shapes: Sequence[Shape], arrays: Sequence[Any]) -> tuple[End, ...]:
+        told = zip(names, shapes, arrays, strict=True)
+        return tuple(End(name, shape, str(array.dtype)) for name, shape, array in told)
+
     return Exported(
-        made.model.name,
+        forward.model.name,
         kind,
         tuple(files),
-        made.model.count_params(),
-        tuple(inputs),
-        tuple(outputs),
-        difference,
+        forward.model.count_params(),
+        ends(forward.inputs, made.takes, expected.given[0]),
+        ends(forward.outputs, made.gives, expected.wanted[0]),
+        made.difference,
         expected.tolerance,
         expected.batches,
-        engine,
+        made.engine,
     )
-
-
-def _shown(shape: Sequence[int | None], sizes: Sizes) -> tuple[int | str, ...]:
-    """An output's shape; how long it is along an axis that is open beside the batch hangs on the inputs."""
-    batch: int | str = "batch" if sizes.batch is None else sizes.batch
-    rest = ("?" if axis is None else axis for axis in shape[1:])
-    return (*(batch if axis is None else axis for axis in shape[:1]), *rest)

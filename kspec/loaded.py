@@ -188,10 +188,13 @@ class Loaded:
                 found += inside(error.problems, self.compiled.source)
         return found
 
-    def build(self, *, compile: bool = True, max_memory: int | None = None) -> Any:
+    def build(
+        self, *, compile: bool = True, max_memory: int | None = None, fill: Callable[[Any], None] | None = None
+    ) -> Any:
         """The keras.Model, with weights, compiled where the spec says how.
 
         `max_memory` bounds the bytes of the weights and of one example's activations; by default the machine's memory.
+        `fill` may change the weights of a model that is then quantized, or given LoRA: it is given the model before.
         Raises SpecError.
         """
         from kspec.model.build import build
@@ -202,7 +205,7 @@ class Loaded:
         found = self.plan()
         with self.located():
             check_size(found, max_memory if max_memory is not None else memory_bound())
-            model = build(self.compiled.graph, self.compiled.spec)
+            model = build(self.compiled.graph, self.compiled.spec, fill)
             if compile and self.compiled.spec.compile is not None:
                 compile_model(model, self.compiled.spec.compile)
         return model

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -85,8 +86,9 @@ def copy_weights(
     `by` says what goes where: ``path``; ``shape``, in order where both have as many of a shape; or ``diff``, as `kspec
     diff` matches the two models, through renames, which wants a model as `source`. `mapping` comes first: texts
     ``from=to`` in which ``*`` is any text, names of YAML files of such pairs, or a mapping. What is not copied keeps
-    the target's own weights: a spec's initial ones, or those of its file. `max_memory` bounds what a spec is built
-    of, as `Loaded.build` says.
+    the target's own weights: a spec's initial ones, or those of its file. Where a spec says `quantize` or `lora`,
+    weights are copied before that is done; afterwards those that fit only then: the source's own int8, say.
+    `max_memory` bounds what a spec is built of, as `Loaded.build` says.
 
     Raises UsageError where nothing fits, or with `strict` anything is left, and then nothing is written; FileError,
     SpecError.
@@ -104,50 +106,82 @@ def copy_weights(
     rules = _rules(mapping)
     partners = _matched(source, target, sets, trust) if by == "diff" else None
     with _opened(source, trust, ()) as found:
-        model = deeply(lambda: _model(target, sets, trust, max_memory))
-        return deeply(lambda: _copy(found, model, str(target), Path(output), by, rules, partners, strict))
+        filling = _Filling(found, by, rules, partners)
+        model = deeply(lambda: _model(target, sets, trust, max_memory, filling.fill))
+        return deeply(lambda: _copy(filling, model, str(target), Path(output), strict))
 
 
-def _copy(
-    found: Stored,
-    model: Any,
-    target: str,
-    output: Path,
-    by: By,
-    rules: Sequence[Rule],
-    partners: Mapping[str, str] | None,
-    strict: bool,
-) -> Copied:
-    from kspec.comparison.pairing import alike, because, pairing
+def _copy(filling: _Filling, model: Any, target: str, output: Path, strict: bool) -> Copied:
     from kspec.model.save import save
-    from kspec.model.stored import kept
     from kspec.model.transferred import Copied
     from kspec.model.weights import settle, without_optimizer
 
-    variables = kept(model)
-    before = [_weight(entry.path, entry.shape, entry.dtype) for entry in found.weights]
-    after = [_weight(each.path, tuple(each.variable.shape), str(each.variable.dtype)) for each in variables]
-    same = _same(found, variables)
-    ruled = _ruled(rules, found, same.targets)
-    why: dict[str, str] = {}
-    if by == "shape":
-        taken = set(ruled.values())
-        partners, why = alike(
-            [each for each in before if each.name not in ruled], [each for each in after if each.name not in taken]
-        )
-    paired = because(pairing(before, after, {**(partners if partners is not None else same.paths), **ruled}), why)
-    _check(paired, found.label, target, strict)
-    entries = {entry.path: entry for entry in found.weights}
-    values = {each.path: each.variable for each in variables}
-    for each in paired.copied:
-        values[each.after].assign(found.read(entries[each.before]))
+    filling.fill(model)
+    filling.check_rules()
+    paired, label = filling.paired, filling.found.label
+    assert paired is not None
+    _check(paired, label, target, strict)
     settle(model)
     if output.suffix == ".keras":
         save(model, output)
     else:
         with without_optimizer(model):
             save(model, output)
-    return Copied(found.label, target, str(output), paired)
+    return Copied(label, target, str(output), paired)
+
+
+@dataclasses.dataclass
+class _Filling:
+    """A file's weights on their way into a model, and what has been copied of them.
+
+    A model that is quantized, or given LoRA, is filled twice, before and after: in whole numbers it takes only what was
+    quantized likewise.
+    """
+
+    found: Stored
+    by: By
+    rules: Sequence[Rule]
+    partners: Mapping[str, str] | None
+    """What goes where where `by` does not say it."""
+    paired: Pairing | None = None
+    targets: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Every way to say a path of the model, before and after."""
+
+    def fill(self, model: Any) -> None:
+        """Copy what fits the model, and has not been copied before."""
+        from kspec.comparison.pairing import alike, because, completed, pairing
+        from kspec.model.stored import kept
+
+        done = self.paired.copied if self.paired is not None else ()
+        gone, filled = {each.before for each in done}, {each.after for each in done}
+        variables = kept(model)
+        same = _same(self.found, variables)
+        self.targets |= same.targets
+        entries = {entry.path: entry for entry in self.found.weights if entry.path not in gone}
+        values = {each.path: each.variable for each in variables if each.path not in filled}
+        before = [_weight(entry.path, entry.shape, entry.dtype) for entry in entries.values()]
+        after = [_weight(path, tuple(each.shape), str(each.dtype)) for path, each in values.items()]
+        ruled = _ruled(self.rules, self.found, same.targets)
+        partners, why = self.partners, dict[str, str]()
+        if self.by == "shape":
+            taken = set(ruled.values())
+            partners, why = alike(
+                [each for each in before if each.name not in ruled], [each for each in after if each.name not in taken]
+            )
+        again = because(pairing(before, after, {**(partners if partners is not None else same.paths), **ruled}), why)
+        for each in again.copied:
+            values[each.after].assign(self.found.read(entries[each.before]))
+        self.paired = again if self.paired is None else completed(self.paired, again)
+
+    def check_rules(self) -> None:
+        """Raise UsageError for a rule that leads to no path of the model."""
+        for rule in self.rules:
+            ways = [way for each in self.found.weights if (way := rule.applied(each.path)) is not None]
+            if not any(way in self.targets for way in ways):
+                known = f"its paths: {listing(dict.fromkeys(self.targets.values()), 6)}"
+                help = suggestion(ways[0], self.targets, known)
+                message = f"`{rule.before}={rule.after}` leads to no path: `{ways[0]}`"
+                raise UsageError(Problem("usage", message, help=help))
 
 
 class _Same(NamedTuple):
@@ -169,7 +203,7 @@ def _same(found: Stored, variables: Sequence[Kept]) -> _Same:
 
 
 def _ruled(rules: Sequence[Rule], found: Stored, targets: Mapping[str, str]) -> dict[str, str]:
-    """Where the mapping sends paths. Raises UsageError for a rule that is for no path, or leads to none."""
+    """Where the mapping sends paths. Raises UsageError for a rule that is for no path."""
     partners: dict[str, str] = {}
     for rule in rules:
         ways = {each.path: way for each in found.weights if (way := rule.applied(each.path)) is not None}
@@ -177,10 +211,6 @@ def _ruled(rules: Sequence[Rule], found: Stored, targets: Mapping[str, str]) -> 
             known = [each.path for each in found.weights]
             help = suggestion(rule.before, known, f"its paths: {listing(known, 6)}")
             raise UsageError(Problem("usage", f"`{found.label}` has no path `{rule.before}`", help=help))
-        if not any(way in targets for way in ways.values()):
-            way = next(iter(ways.values()))
-            help = suggestion(way, targets, f"its paths: {listing(dict.fromkeys(targets.values()), 6)}")
-            raise UsageError(Problem("usage", f"`{rule.before}={rule.after}` leads to no path: `{way}`", help=help))
         partners |= {path: targets.get(way, way) for path, way in ways.items() if path not in partners}
     return partners
 
@@ -227,7 +257,9 @@ def _matched(source: Pathlike, target: Pathlike, sets: Sequence[str], trust: Seq
     return found | {each.before: each.after for each in weights.reshaped}
 
 
-def _model(target: Pathlike, sets: Sequence[str], trust: Sequence[str], max_memory: int | None) -> Any:
+def _model(
+    target: Pathlike, sets: Sequence[str], trust: Sequence[str], max_memory: int | None, fill: Callable[[Any], None]
+) -> Any:
     from kspec.api import load, open_model
 
     path = Path(target)
@@ -239,7 +271,7 @@ def _model(target: Pathlike, sets: Sequence[str], trust: Sequence[str], max_memo
     if path.suffix not in (".yaml", ".yml") and path.exists():
         help = "name a spec, a run's folder or a `.keras` file"
         raise UsageError(Problem("usage", f"`{path}` is no model", help=help))
-    return load(path, sets=sets, trust=trust).build(max_memory=max_memory)
+    return load(path, sets=sets, trust=trust).build(max_memory=max_memory, fill=fill)
 
 
 def _names(model: Pathlike | None, trust: Sequence[str]) -> Sequence[Kept]:

@@ -18,13 +18,15 @@ _MARK = b"\xef\xbb\xbf"
 
 
 class Upgrade(NamedTuple):
-    """What an upgrade of a file is: the text before and after, what changes, a line each, and what is still wrong."""
+    """What an upgrade of a file is: the text before and after, what changes, a line each, what is still wrong, and
+    where a function that keeps its name computes otherwise than it did."""
 
     name: str
     before: str
     after: str
     changes: tuple[str, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def diff(self) -> str:
@@ -62,7 +64,8 @@ def upgrade(
         write_atomically(file, (_MARK if data.startswith(_MARK) else b"") + found.text.encode())
     if not write:  # the file is as it was: what is wrong stands where it stood
         problems = tuple(_in_original(each, name, found.lines) for each in problems)
-    return Upgrade(name, before, found.text, tuple(map(str, found.changes)), problems)
+    changes, notes = (tuple(map(str, each)) for each in (found.changes, found.remarks))
+    return Upgrade(name, before, found.text, changes, problems, notes)
 
 
 def _contents(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kspec
-from kspec.comparison.pairing import Rule, alike, pairing
+from kspec.comparison.pairing import Rule, alike, completed, pairing
 from kspec.comparison.sketch import Weight
 from kspec.diagnostics import FileError, SpecError, UsageError
 from kspec.model.numbers import apart, numbers_of
@@ -213,6 +213,57 @@ def test_whole_numbers_do_not_become_points(in_tmp: Path) -> None:
     found = kspec.copy_weights("a.npz", small("b.yaml"), "c.keras").pairing
     assert [each.before for each in found.copied] == ["trunk/bias"]
     assert found.left[0].why == "float32 there"
+
+
+@pytest.mark.parametrize("word", ["quantize=int8", "lora=2"])
+def test_weights_come_before_a_specs_words(word: str, in_tmp: Path) -> None:
+    """As `weights: a.keras` beside the word: what is quantized are the source's numbers, and LoRA starts from them."""
+    built(small("a.yaml"), "a.keras")
+    small("b.yaml", seed=2)
+    found = kspec.copy_weights("a.keras", "b.yaml", "c.safetensors", strict=True, sets=[word])
+    assert len(found.pairing.copied) == 8
+    from safetensors.numpy import load_file
+
+    from kspec.model.variables import by_path
+
+    arrived = load_file("c.safetensors")
+    for path, variable in by_path(kspec.load("b.yaml", sets=[word, "weights=a.keras"]).build()).items():
+        np.testing.assert_array_equal(arrived[path], variable.value)
+
+
+def test_what_was_quantized_goes_where_it_fits(in_tmp: Path) -> None:
+    """A source's whole numbers go into the model when it has been quantized, its other weights before that."""
+    small("a.yaml")
+    from kspec.model.save import save
+
+    save(kspec.load("a.yaml", sets=["layers.trunk.quantize=int8"]).build(), Path("a.keras"))
+    small("b.yaml", seed=2)
+    rules = ["trunk/kernel_scale=trunk/kernel_scale"]
+    found = kspec.copy_weights("a.keras", "b.yaml", "c.safetensors", mapping=rules, strict=True, sets=["quantize=int8"])
+    assert {"trunk/kernel", "trunk/kernel_scale", "head/kernel"} <= {each.after for each in found.pairing.copied}
+    from safetensors.numpy import load_file
+
+    arrived = load_file("c.safetensors")
+    wanted = values("a.keras")
+    for path in ("trunk/kernel", "trunk/kernel_scale", "trunk/bias"):
+        np.testing.assert_array_equal(arrived[path], wanted[path])
+    scale = arrived["head/kernel_scale"]
+    np.testing.assert_allclose(arrived["head/kernel"] / scale, wanted["head/kernel"], atol=0.51 / scale.min())
+
+
+def test_whole_numbers_without_their_scale_are_told() -> None:
+    def weights(*named: tuple[str, str]) -> list[Weight]:
+        return [Weight(name, (2,), dtype) for name, dtype in named]
+
+    source = weights(("a/kernel", "int8"), ("b/kernel", "float32"), ("c/kernel", "int4"))
+    plain = weights(("a/kernel", "float32"), ("b/kernel", "float32"))
+    packed = weights(("a/kernel", "int8"), ("a/scale", "float32"), ("b/scale", "float32"))
+    same = {"a/kernel": "a/kernel", "b/kernel": "b/kernel"}
+    first = pairing(source, plain, same)
+    found = completed(first, pairing([source[0], source[2]], packed, same))
+    assert [each.after for each in found.copied] == ["b/kernel", "a/kernel"]
+    assert [each.path for each in found.left] == ["c/kernel"]
+    assert [each.path for each in found.unset] == ["a/scale"]
 
 
 def test_bfloat16_in_hdf5(in_tmp: Path) -> None:

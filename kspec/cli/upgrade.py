@@ -34,7 +34,8 @@ def command(
     """Bring specs to today's format, and to the names that Keras has today; comments and layout stay.
 
     PATHS are spec files, folders (every file with a `kspec:` key in them), or `-` for standard input. What changed is
-    checked, and what is still wrong is told as `kspec check` tells it, with exit status 1.
+    checked, and what is still wrong is told as `kspec check` tells it, with exit status 1. A function of a file that
+    changes is noted where Keras computes it otherwise since.
 
     \b
     kspec upgrade old.yaml             print what would change, as a diff
@@ -67,6 +68,8 @@ def command(
         changed = done.before != done.after
         status = max(status, int(any(each.severity == "error" for each in done.problems)), int(check and changed))
         _tell(done, write, check, quiet)
+        for note in () if quiet else done.notes:
+            click.echo(escaped(f"note: {done.name}:{note}"), err=True)
     _report(problems)
     return status
 

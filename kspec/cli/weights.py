@@ -110,7 +110,8 @@ def copy(
     kspec weights copy old.keras new.yaml -o new.keras --by diff              # through renames
 
     A mapping comes first; what it does not name goes by path, or as --by says. What is not copied keeps TO's own
-    weights: a spec's initial ones, or those of the file that it names. What is left is told, on both sides, and why.
+    weights: a spec's initial ones, or those of the file that it names. A spec's `quantize` and `lora` come after that.
+    What is left is told, on both sides, and why.
     """
     from kspec.report.weights import write_copied
     from kspec.transfer import copy_weights

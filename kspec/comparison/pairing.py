@@ -132,6 +132,22 @@ def because(found: Pairing, why: Mapping[str, str]) -> Pairing:
     return found._replace(left=told(found.left), unset=told(found.unset))
 
 
+def completed(first: Pairing, again: Pairing) -> Pairing:
+    """A pairing with a model, and then one of what it left with the same model when it had been quantized or given
+    LoRA.
+
+    Variables that only the second model has are made from those of the first, and are told only where something was
+    copied beside them.
+    """
+    arrived = {each.after for each in again.copied}
+    known = {each.after for each in first.copied} | {each.path for each in first.unset}
+    owners = {path.rpartition("/")[0] for path in arrived}
+    left = {each.path for each in again.left}
+    unset = [each for each in first.unset if each.path not in arrived]
+    unset += [each for each in again.unset if each.path not in known and each.path.rpartition("/")[0] in owners]
+    return Pairing(first.copied + again.copied, tuple(each for each in first.left if each.path in left), tuple(unset))
+
+
 def _left(weight: Weight, why: str) -> Left:
     return Left(weight.name, weight.shape, weight.dtype, weight.size, why)
 

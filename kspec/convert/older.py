@@ -153,8 +153,8 @@ def _arguments(
             found.setdefault(new.new, _value(new.new, value if other is None else other, tell))
         elif key not in _OWN and not (key in sizes and "kernel_size" in found) and not _goes(entry.name, key, value):
             raise Unwritable(name, f"has the argument `{key[:100]}`, which {entry.name} does not have in Keras 3")
-        if value == "hard_sigmoid":
-            tell(f"`{name}`: hard_sigmoid is x / 6 + 0.5 since Keras 3, and was 0.2 x + 0.5")
+        if (otherwise := renamed.otherwise(value)) is not None:
+            tell(f"`{name}`: {otherwise}")
     if "dtype" in found:
         found["dtype"] = _dtype(config["dtype"])
     return found

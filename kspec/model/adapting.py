@@ -39,9 +39,11 @@ def _in_vain(model: Any, graph: Graph, word: str, has: Callable[[Any], Any]) -> 
     return [Problem("misplaced-word", f"`{word}` finds no layer that has it", routes[0], at="key")]
 
 
-def load_and_adapt(model: Any, graph: Graph, weights: str | None) -> list[Problem]:
+def load_and_adapt(
+    model: Any, graph: Graph, weights: str | None, fill: Callable[[Any], None] | None = None
+) -> list[Problem]:
     """Load the weights, then quantize and give LoRA; but a file that was saved of the model when it had been quantized,
-    or with its LoRA apart, fits afterwards only.
+    or with its LoRA apart, fits afterwards only. `fill` is given the model between the two.
 
     Raises SpecError where a file does not fit.
     """
@@ -55,6 +57,8 @@ def load_and_adapt(model: Any, graph: Graph, weights: str | None) -> list[Proble
         except SpecError:
             raise before from None
         return []
+    if fill is not None:
+        fill(model)
     return adapt(model, graph, with_weights=True)
 
 

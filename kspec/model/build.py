@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
@@ -52,10 +52,11 @@ def abstract(graph: Graph, spec: Spec) -> Abstract:
     return deeply(work, _calls(graph))
 
 
-def build(graph: Graph, spec: Spec) -> Any:
+def build(graph: Graph, spec: Spec, fill: Callable[[Any], None] | None = None) -> Any:
     """The keras.Model of a graph, its weights initialized as the same script in Keras would under the spec's seed.
 
-    Then those are loaded that the spec names files for.
+    Then those are loaded that the spec names files for. A model that is then quantized, or given LoRA, `fill` is given
+    before.
 
     Raises SpecError with a problem for every step that cannot be built, or where a file does not fit.
     """
@@ -72,7 +73,7 @@ def build(graph: Graph, spec: Spec) -> Any:
                 raise SpecError(walk.problems)
             if not asked(graph):
                 load_all(model, graph, spec.weights)
-            elif problems := load_and_adapt(model, graph, spec.weights):
+            elif problems := load_and_adapt(model, graph, spec.weights, fill):
                 raise SpecError(problems)
         return model
 

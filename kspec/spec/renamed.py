@@ -183,6 +183,9 @@ _VALUES: dict[tuple[str, Any], Any] = {
 }
 """What an argument's value is called now."""
 
+_OTHERWISE = {"hard_sigmoid": "hard_sigmoid is x / 6 + 0.5 since Keras 3, and was 0.2 x + 0.5"}
+"""What has its old name still, and computes otherwise."""
+
 _QUANTITIES = {"acc": Renamed("accuracy", "2.3"), "lr": Renamed("learning_rate", "2.3")}
 """Numbers of an epoch that callbacks monitor, by their last word."""
 
@@ -247,6 +250,11 @@ def key(section: str, old: str) -> Renamed | None:
 def value(parameter: str, old: Any) -> Any:
     """What a value of an argument is called now; None where it is what it was."""
     return _VALUES.get((parameter, old)) if isinstance(old, str) else None
+
+
+def otherwise(value: Any) -> str | None:
+    """What a value of today's name computes now, and did before; None where that is the same."""
+    return _OTHERWISE.get(value) if isinstance(value, str) else None
 
 
 def quantity(old: str) -> Renamed | None:

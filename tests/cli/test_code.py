@@ -196,3 +196,6 @@ def test_weights_and_models_from_files(project: Path) -> None:
         assert found.status == 2
         assert found.err.startswith("bad.yaml:")
         assert "Keras reads no such file of weights" in found.err
+        assert "`kspec build SPEC -o model.weights.h5`, and name that file instead: `weights: model.weights.h5`" in (
+            " ".join(found.err.split())
+        )

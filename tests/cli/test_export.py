@@ -69,6 +69,17 @@ def test_trained_weights_of_a_run_a_model_and_a_file(project: Path) -> None:
         assert (done.status, "`run/model.weights.h5` is what is read" in done.err) == (2, True)
 
 
+def test_a_model_that_is_saved_is_not_built_again_for_tensorflow(project: Path) -> None:
+    Path("run").mkdir()
+    for name in ("a.keras", "run/model.keras"):
+        Path(name).touch()
+    for target, file in (("a.keras", "a.keras"), ("run", "run/model.keras"), ("small.yaml", "model.keras")):
+        done = run_kspec("export", target, "-o", "m.tflite")
+        assert done.status == 2
+        assert f"load_model('{file}')" in done.err
+        assert ("kspec build" in done.err) is (target == "small.yaml")
+
+
 def test_names_of_tensors_and_json(project: Path) -> None:
     done = run_kspec("export", "small.yaml", "-o", "w.safetensors")
     listed = "  kind/kernel float32 (4, 3)\n  kind/bias float32 (3,)\n"

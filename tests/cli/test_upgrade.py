@@ -171,6 +171,24 @@ def test_wrong_use(old: Path, arguments: list[str], status: int, said: str, monk
     assert only.read_text(encoding="utf-8") == OLD
 
 
+HARD = "hard_sigmoid is x / 6 + 0.5 since Keras 3, and was 0.2 x + 0.5\n"
+
+
+@pytest.mark.parametrize("word", ["inner_activation", "recurrent_activation"])
+def test_a_function_that_computes_otherwise_is_noted_while_the_file_is_of_another_day(word: str, in_tmp: Path) -> None:
+    steps = f"  - LSTM: {{units: 4,\n      {word}: hard_sigmoid}}\n    name: hard_sigmoid\n"
+    Path("old.yaml").write_text(f"inputs: {{x: [5, 3]}}\nlayers:\n{steps}", encoding="utf-8")
+    for flags in (("--fast",), ("--check", "--fast"), ("--write", "--fast")):
+        assert run_kspec("upgrade", "old.yaml", *flags).err == f"note: old.yaml:4: {HARD}"
+    assert run_kspec("upgrade", "old.yaml", "--fast").text == "exit 0\n"  # it is of today, and means today's
+
+
+def test_a_function_of_an_alias_or_of_a_variable_is_noted_once(in_tmp: Path) -> None:
+    text = b"vars: {act: hard_sigmoid}\ninputs: {x: 4}\nlayers:\n  - Dense: &a {units: 4, activation: hard_sigmoid}\n"
+    done = kspec.upgrade("x.yaml", text=text + b"  - Dense: *a\n  - Dense: {<<: *a}\n", shapes=False)
+    assert done.notes == (f"1: {HARD.strip()}", f"4: {HARD.strip()}")
+
+
 def test_without_keras(old: Path) -> None:
     done = without({"keras", "jax", "numpy"}, ["upgrade", "old.yaml", "--fast", "-w"], old.parent)
     assert done.returncode == 0, done.stderr

@@ -30,5 +30,6 @@ def _check_layers(graph: Graph) -> None:
 
 def _check(path: str, route: Route) -> None:
     if not path.endswith((".weights.h5", ".keras")):
-        help = "write them as Keras has them: `kspec build SPEC -o model.weights.h5`"
+        help = "write them as Keras has them, `kspec build SPEC -o model.weights.h5`, and name that file instead: "
+        help += "`weights: model.weights.h5`"
         refuse("Keras reads no such file of weights", route, help)

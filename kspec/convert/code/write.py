@@ -106,7 +106,12 @@ def _refuse_adapted(graph: Graph) -> None:
 
 
 def _refuse_done(layer: Layer, word: str, call: str, route: Route) -> None:
-    help = f'leave it out, name the step `{layer.name}`, and call `model.get_layer("{layer.name}").{call}`'
+    if len(route) > 1:
+        help = f'leave it out, name the step `{layer.name}`, and call `model.get_layer("{layer.name}").{call}`'
+    elif word == "quantize":
+        help = f"leave it out, and call `model.{call}` after `build_model`"
+    else:  # Keras has it for layers alone
+        help = f"leave it out, and call `{call}` on each layer that has it, after `build_model`"
     refuse(f"`{word}` is done to a model that is made, and is not written as code", route, help)
 
 

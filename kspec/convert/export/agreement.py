@@ -22,13 +22,19 @@ Others = Callable[[Sequence[Any]], Sequence[Any]]
 """What was exported, run: from an array for each input to one for each output."""
 
 
+Shape = tuple[int | str, ...]
+"""A shape in a file; an axis that is open is what the file calls it."""
+
+
 class Made(NamedTuple):
-    """What a format made of a model: its bytes, and how far from Keras they compute."""
+    """What a format made of a model: its bytes, how far from Keras they compute, and what they take and give."""
 
     data: bytes
     difference: float
     engine: str
     """What ran it."""
+    takes: tuple[Shape, ...]
+    gives: tuple[Shape, ...]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from kspec.convert.export.agreement import Made, Reference
+from kspec.convert.export.agreement import Made, Reference, Shape
 from kspec.convert.export.forward import Forward
 from kspec.convert.export.onnxgraph import finish
 from kspec.convert.export.plainer import plainer
-from kspec.convert.export.problems import Unexportable, converted, missing
+from kspec.convert.export.problems import Unexportable, converted, missing, named
 from kspec.convert.export.tracing import Sizes, Way, ways
 from kspec.diagnostics import FileError
 
@@ -50,15 +50,41 @@ def write_onnx(forward: Forward, sizes: Sizes, reference: Reference, opset: int 
     for way in ways(forward, sizes):
         for lowered in (False, True):
             try:
-                data = _converted(forward, way, lowered, opset)
+                data, takes, gives = _converted(forward, way, lowered, opset)
                 difference = reference.difference(partial(run, data, forward.inputs))
                 reference.check(difference, "ONNX Runtime")
-                return Made(data, difference, f"ONNX Runtime {onnxruntime.__version__}")
+                return Made(data, difference, f"ONNX Runtime {onnxruntime.__version__}", takes, gives)
             except Unexportable as error:
                 failures.append(error)
             except FileError as error:
                 differs = differs or error
-    raise differs or _most_telling(failures)
+    raise differs or _of_complex(forward, reference, _most_telling(failures))
+
+
+def _of_complex(forward: Forward, reference: Reference, failure: Unexportable) -> Unexportable:
+    """A failure that complex numbers are the reason of, told so: converters stumble over them late, or not at all."""
+    import jax
+
+    program = jax.make_jaxpr(forward.run)(*reference.given[0])
+    for equation in _equations(program.jaxpr):
+        layer, operation = named(str(equation.source_info.name_stack)), str(equation.primitive.name)
+        is_complex = any(jax.numpy.issubdtype(each.aval.dtype, jax.numpy.complexfloating) for each in equation.outvars)
+        # What only takes numbers for complex ones is not the operation that wants them.
+        if is_complex and operation != "convert_element_type" and failure.layer in ("", layer):
+            return Unexportable("ONNX Runtime does not know its complex numbers", layer, operation)
+    return failure
+
+
+def _equations(program: Any) -> Iterator[Any]:
+    """The equations of a program of JAX's, those inside of calls, loops and branches for these themselves."""
+    from jax.extend.core import jaxprs_in_params
+
+    for equation in program.eqns:
+        inner = list(jaxprs_in_params(equation.params))
+        for each in inner:
+            yield from _equations(each)
+        if not inner:
+            yield equation
 
 
 def _most_telling(failures: list[Unexportable]) -> Unexportable:
@@ -68,8 +94,10 @@ def _most_telling(failures: list[Unexportable]) -> Unexportable:
     )
 
 
-def _converted(forward: Forward, way: Way, lowered: bool, opset: int) -> bytes:
-    """Raises Unexportable."""
+def _converted(
+    forward: Forward, way: Way, lowered: bool, opset: int
+) -> tuple[bytes, tuple[Shape, ...], tuple[Shape, ...]]:
+    """The file, and the shapes of its inputs and outputs. Raises Unexportable."""
     import jax
     import jax2onnx
     from jax.extend.core import jaxpr_as_fun
@@ -81,7 +109,8 @@ def _converted(forward: Forward, way: Way, lowered: bool, opset: int) -> bytes:
                 program = jaxpr_as_fun(jax.make_jaxpr(way.run)(*way.arguments))
                 function = lambda *arrays: tuple(program(*arrays))  # noqa: E731 - jax2onnx reads a signature
             found = jax2onnx.to_onnx(function, list(way.arguments), model_name=forward.model.name, opset=opset)
-            return finish(found, forward.inputs, forward.outputs)
+            data = finish(found, forward.inputs, forward.outputs)
+            return data, tuple(map(_shape, found.graph.input)), tuple(map(_shape, found.graph.output))
     except Unexportable:
         raise
     except Exception as error:  # jax2onnx raises whatever it likes
@@ -89,6 +118,12 @@ def _converted(forward: Forward, way: Way, lowered: bool, opset: int) -> bytes:
     finally:
         # jax2onnx replaces functions of JAX while it traces; nobody may meet what was traced then.
         jax.clear_caches()
+
+
+def _shape(value: Any) -> Shape:
+    """The shape of a file's input or output; `?` is an axis that has neither a size nor a name."""
+    axes = value.type.tensor_type.shape.dim
+    return tuple(axis.dim_value if axis.HasField("dim_value") else axis.dim_param or "?" for axis in axes)
 
 
 def run(data: bytes, names: Sequence[str], given: Sequence[Any]) -> list[Any]:

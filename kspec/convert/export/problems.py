@@ -16,17 +16,23 @@ TAG = re.compile(r"kspec\.([^/()]+)")
 
 _SYMBOLIC = ("ymbolic dimension", "_DimExpr", "floordiv(", "mod(")
 """What JAX says of where a size must be known that is open."""
+_STATIC = re.compile(r"\bstatic(ally)?\b")
+"""What jax2onnx says of that, with what it asks for."""
 
 
 class Unexportable(Exception):
     """Something in a model that a format, or what converts to it, does not know.
 
-    `layer` and `operation` are empty where nobody knows which it is; `help` says what to do.
+    `layer` and `operation` are empty where nobody knows which it is; `help` says what to do. `is_of_size` says that it
+    may be no more once the sizes that are open are fixed.
     """
 
-    def __init__(self, message: str, layer: str = "", operation: str = "", help: str = "") -> None:
+    def __init__(
+        self, message: str, layer: str = "", operation: str = "", help: str = "", is_of_size: bool = False
+    ) -> None:
         super().__init__(message)
         self.message, self.layer, self.operation, self.help = message, layer, operation, help
+        self.is_of_size = is_of_size
 
 
 def refused(name: str, format: str, error: Unexportable) -> FileError:
@@ -60,12 +66,11 @@ def converted(error: Exception, layer: str = "") -> Unexportable:
             layer = named(str(stack)) or layer
     said = brief(error)
     if any(words in said for words in _SYMBOLIC):
-        help = "fix the batch: `--batch-size 1`; and `--length 64`, say, where axes beside it are open"
-        return Unexportable("it asks how long an axis is that is open", layer, operation, help)
+        return Unexportable("it asks how long an axis is that is open", layer, operation, is_of_size=True)
     if "No plugins registered for primitive" in said:
         return Unexportable("jax2onnx does not know this operation", layer, operation)
     kind = "" if isinstance(error, (ValueError, NotImplementedError)) else f"{type(error).__name__}: "
-    return Unexportable(f"{kind}{said}", layer, operation)
+    return Unexportable(f"{kind}{said}", layer, operation, is_of_size=_STATIC.search(said) is not None)
 
 
 def named(stack: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from kspec.convert.export.agreement import Made, Reference
+from kspec.convert.export.agreement import Made, Reference, Shape
 from kspec.convert.export.forward import Forward
 from kspec.convert.export.problems import Unexportable, converted, missing
 from kspec.convert.export.tracing import Sizes, Way, ways
@@ -44,10 +44,10 @@ def write_stablehlo(forward: Forward, sizes: Sizes, reference: Reference) -> Mad
     differs: FileError | None = None
     for way in ways(forward, sizes):
         try:
-            data = _exported(forward, way)
+            data, takes, gives = _exported(forward, way)
             difference = reference.difference(partial(run, data, forward))
             reference.check(difference, "the exported program")
-            return Made(data, difference, f"JAX {jax.__version__}")
+            return Made(data, difference, f"JAX {jax.__version__}", takes, gives)
         except Unexportable as error:
             failures.append(error)
         except FileError as error:
@@ -55,8 +55,8 @@ def write_stablehlo(forward: Forward, sizes: Sizes, reference: Reference) -> Mad
     raise differs or failures[0]
 
 
-def _exported(forward: Forward, way: Way) -> bytes:
-    """Raises Unexportable."""
+def _exported(forward: Forward, way: Way) -> tuple[bytes, tuple[Shape, ...], tuple[Shape, ...]]:
+    """The file, and the shapes of its inputs and outputs. Raises Unexportable."""
     import jax
 
     def run(arrays: dict[str, Any]) -> dict[str, Any]:
@@ -68,9 +68,19 @@ def _exported(forward: Forward, way: Way) -> bytes:
     try:
         with without_keras_warnings():
             found = jax.export.export(jax.jit(run), platforms=PLATFORMS)(arguments)
-        return bytes(found.serialize())
+        takes = jax.tree.unflatten(found.in_tree, found.in_avals)[0][0]
+        gives = jax.tree.unflatten(found.out_tree, found.out_avals)
+        shapes = [
+            tuple(_shape(each[name].shape) for name in names)
+            for each, names in ((takes, forward.inputs), (gives, forward.outputs))
+        ]
+        return bytes(found.serialize()), shapes[0], shapes[1]
     except Exception as error:  # layers of one's own raise whatever they like
         raise converted(error, next(iter(forward.at), "")) from error
+
+
+def _shape(axes: Sequence[Any]) -> Shape:
+    return tuple(axis if isinstance(axis, int) else str(axis) for axis in axes)
 
 
 def run(data: bytes, forward: Forward, given: Sequence[Any]) -> list[Any]:

@@ -70,6 +70,13 @@ def axes(forward: Forward, sizes: Sizes, shared: bool = False) -> list[tuple[int
     return found
 
 
+def to_fix(forward: Forward, sizes: Sizes) -> str:
+    """The option that fixes what is open: axes beside the batch, on which more hangs, before the batch; else empty."""
+    if sizes.length is None and any(None in shape[1:] for shape in forward.shapes):
+        return "say how long the axes are that are open beside the batch: `--length 64`, for one"
+    return "fix the batch: `--batch-size 1`" if sizes.batch is None and forward.has_open_batch else ""
+
+
 def _first(*choices: int | str | None) -> int | str:
     return next(each for each in choices if each is not None)
 

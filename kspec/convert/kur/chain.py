@@ -10,7 +10,7 @@ from typing import Any
 
 from kspec.convert.foreigntext import Beyond, Findings
 from kspec.convert.kur.jinja import Variables
-from kspec.convert.kur.layers import Step, boolean, is_layer, make
+from kspec.convert.kur.layers import Step, boolean, constant, is_layer, make, plain
 from kspec.diagnostics import Route
 from kspec.spec.expressions import variables_of
 from kspec.spec.values import shown
@@ -192,13 +192,13 @@ class Chain:
         """`freeze` and `when` are for all steps of a container; its names are those of what it gives, the last one."""
         variables = self.model.variables
         if entry.get("freeze") is not None:
-            frozen = boolean(variables.value(entry["freeze"]), "freeze")
+            frozen = boolean(plain(variables.value(entry["freeze"]), variables.used), "freeze")
             for step in steps:
                 if frozen is not False and not next(iter(step)).startswith("ops."):  # a function has no weights
                     trainable = frozen is not True and f"$(not {frozen[1:]})"
                     step["trainable"] = _both(step.get("trainable", True), trainable)
         if entry.get("when") is not None:
-            when = boolean(variables.value(entry["when"]), "when")
+            when = boolean(plain(variables.value(entry["when"]), variables.used), "when")
             for step in steps:
                 step["when"] = _both(step.get("when", True), when)
         step = steps[-1]
@@ -210,7 +210,8 @@ class Chain:
             for tag in entry[word] if isinstance(entry.get(word), list) else [entry.get(word)]:
                 if tag is not None:
                     self._tagged(str(tag), word, step)
-        if entry.get("sink") is not None and boolean(variables.value(entry["sink"]), "sink") is True:
+        sink = constant(variables.value(entry.get("sink")), variables.used)
+        if sink is not None and boolean(sink, "sink") is True:
             if self.depth:
                 raise Beyond("an output inside a loop or a template")
             self.model.outputs.append(self._name_of(step))

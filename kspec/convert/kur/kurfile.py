@@ -13,6 +13,7 @@ from kspec.convert.kur.jinja import Variables
 from kspec.convert.kur.layers import Step
 from kspec.convert.kur.training import OTHERS, TRAIN, compile_section, fit_section, seed
 from kspec.diagnostics import Problem, Route, UsageError
+from kspec.spec.expressions import variables_of
 from kspec.spec.places import Source
 from kspec.spec.values import shown
 
@@ -61,7 +62,7 @@ def spec_of(source: Source, path: Path, shapes: Mapping[str, list[int | None]]) 
         "kspec": 1,
         "name": title(path) if title(path) not in ("kurfile", "Kurfile") else None,
         "seed": seed(data),
-        "vars": variables.used or None,
+        "vars": None,
         "inputs": {name: _input(given) for name, given in model.inputs.items()},
         "blocks": model.blocks or None,
         "layers": [_step(each) for each in chain.steps],
@@ -69,7 +70,23 @@ def spec_of(source: Source, path: Path, shapes: Mapping[str, list[int | None]]) 
         "compile": compiled,
         "fit": fit,
     }
+    sections["vars"] = _named(sections, variables.used) or None
     return Rewritten({key: value for key, value in sections.items() if value is not None}, tuple(findings.notes))
+
+
+def _named(sections: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables that a spec names; those that only decided what is written in it are left out."""
+    named: set[str] = set()
+    waiting = [sections]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, (dict, list)):
+            waiting += item.values() if isinstance(item, dict) else item
+        elif isinstance(item, str):
+            new = set(variables_of(item)) - named
+            named |= new
+            waiting += [values[name] for name in new if name in values]
+    return {name: value for name, value in values.items() if name in named}
 
 
 def _templates(data: dict[str, Any], model: Model) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kspec.convert.foreigntext import Beyond
+from kspec.spec.expressions import ExpressionError, substitute, variables_of
 
 Step = dict[str, Any]
 """An operation with its arguments, `{Dense: {units: 3}}`; its name comes later."""
@@ -35,12 +36,65 @@ def boolean(value: Any, what: str) -> bool | str:
     raise Beyond(f"`{what}` is yes or no, not `{value}`")
 
 
+_OPEN: Any = object()
+"""In place of the value of what has none before the spec is expanded."""
+
+
+def constant(value: Any, values: Mapping[str, Any]) -> Any:
+    """What a value in a spec's words is, where it is made of settings alone; else as it is written. `values` are those
+    of settings, in a spec's words as well."""
+    found = _constant(value, values, {})
+    return value if found is _OPEN else found
+
+
+def _constant(value: Any, values: Mapping[str, Any], known: dict[str, Any]) -> Any:
+    if not isinstance(value, str):
+        return value
+    names = variables_of(value)
+    for name in names:
+        if name not in known:
+            known[name] = _OPEN  # as one stays that means itself
+            known[name] = _constant(values[name], values, known) if name in values else _OPEN
+    if any(known[name] is _OPEN for name in names):
+        return _OPEN
+    try:
+        return substitute(value, known)
+    except ExpressionError:
+        return _OPEN
+
+
+def plain(value: Any, values: Mapping[str, Any]) -> Any:
+    """A value without a variable where that has a word of Kur's own, which means nothing in a spec; else as it is."""
+    found = constant(value, values)
+    return found if found is None or (isinstance(found, str) and found.lower() in _OWN_WORDS) else value
+
+
 def make(kind: str, arguments: Any, values: Mapping[str, Any]) -> Made:
     """The operations of a layer whose arguments are in a spec's words by now; `values` are those of variables.
 
     Raises Beyond.
     """
+    arguments = _decided(kind, arguments, values)
     return _RANKED[kind](arguments, values) if kind in _RANKED else _LAYERS[kind](arguments)
+
+
+def _decided(kind: str, arguments: Any, values: Mapping[str, Any]) -> Any:
+    """Arguments of which none that decides what is written hangs on a variable. Raises Beyond for a loop's, say."""
+    deciding = _DECIDING.get(kind, ())
+    if not isinstance(arguments, dict):
+        return _word(kind, "", arguments, values) if kind in _LONE else plain(arguments, values)
+    return {
+        key: _word(kind, key, value, values) if key in deciding else plain(value, values)
+        for key, value in arguments.items()
+    }
+
+
+def _word(kind: str, key: str, value: Any, values: Mapping[str, Any]) -> Any:
+    found = constant(value, values)
+    if isinstance(found, str) and variables_of(found):
+        what = f"`{key}` of `{kind}`" if key else f"`{kind}`"
+        raise Beyond(f"{what} depends on a variable that is no setting", "write the value itself there")
+    return found
 
 
 def is_layer(kind: str) -> bool:
@@ -111,8 +165,6 @@ def _recurrent(arguments: Any) -> Made:
     if kind not in ("lstm", "gru"):
         raise Beyond(f"`recurrent` is of the type lstm or gru, not `{kind}`")
     both = boolean(given.get("bidirectional", False), "bidirectional")
-    if not isinstance(both, bool):
-        raise Beyond("`bidirectional` depends on a variable", "write yes or no")
     size = _whole(_needed(given, "recurrent", "size"))
     merge = str(given.get("merge", "average")).lower()
     modes = {"multiply": "mul", "add": "sum", "concat": "concat", "average": "ave"}
@@ -144,15 +196,13 @@ def _bare(text: str) -> str:
 
 
 def _activation(arguments: Any) -> Made:
-    if isinstance(arguments, dict):
-        given = _checked(arguments, "activation", ("name", "type", "alpha"))
-        name = given.get("name", given.get("type"))
-        if str(name).lower() in ("leakyrelu", "leaky_relu"):
-            return Made([{"LeakyReLU": given.get("alpha", 0.3)}])  # Keras 1's default
-        if "alpha" in given:
-            raise Beyond(f"the activation `{name}` has no `alpha`")
-    else:
-        name = arguments
+    lone = not isinstance(arguments, dict)
+    given = {"name": arguments} if lone else _checked(arguments, "activation", ("name", "type", "alpha"))
+    name = given.get("name", given.get("type"))
+    if str(name).lower() in ("leakyrelu", "leaky_relu"):
+        return Made([{"LeakyReLU": given.get("alpha", 0.3)}])  # Keras 1's default
+    if "alpha" in given:
+        raise Beyond(f"the activation `{name}` has no `alpha`")
     return Made([{"Activation": "linear" if name in (None, "none") else name}])
 
 
@@ -182,8 +232,6 @@ def _axis(kind: str, function: str) -> Callable[[Any], Made]:
     def made(arguments: Any) -> Made:
         given = _checked(arguments, kind, ("dimension",), lone="dimension")
         axis = _whole(_needed(given, kind, "dimension"))
-        if not isinstance(axis, int):
-            raise Beyond(f"the `dimension` of `{kind}` depends on a variable", "write the number")
         return Made([{function: {"axis": axis + 1 if axis >= 0 else axis}}])
 
     return made
@@ -259,6 +307,20 @@ def _sizes(value: Any, values: Mapping[str, Any], rank: int = 0) -> tuple[Any, i
     return sizes[0] if len(sizes) == 1 else sizes, len(sizes)
 
 
+_OWN_WORDS = frozenset({"none", "leakyrelu", "leaky_relu", *YES, *NO})
+_DECIDING = {
+    "dense": ("flatten", "auto_flatten"),
+    "pool": ("type", "pool"),
+    "recurrent": ("type", "bidirectional", "merge"),
+    "dropout": ("independent",),
+    "expand": ("dimension",),
+    "squeeze": ("dimension",),
+    "transpose": ("include_batch",),
+    "merge": ("mode",),
+}
+"""Arguments that decide which steps there are, or which arguments these have: a spec's variable cannot."""
+_LONE = ("expand", "squeeze", "merge")
+"""Layers whose lone value is such an argument."""
 _RANKED: dict[str, Callable[[Any, Mapping[str, Any]], Made]] = {"convolution": _convolution, "pool": _pool}
 _LAYERS: dict[str, Callable[[Any], Made]] = {
     "dense": _dense,

@@ -42,6 +42,30 @@ def changes(page: Page, problems: Iterable[Problem]) -> list[Change]:
     return sorted(dict.fromkeys(found), key=lambda each: (each.line, each.edits))
 
 
+def remarks(page: Page) -> list[Change]:
+    """Functions of a text that have their names still and compute otherwise since: nothing that can be edited."""
+    found: list[Change] = []
+    seen: set[int] = set()
+    left: list[tuple[Route, Any]] = [((), page.source.data)]
+    while left:
+        route, value = left.pop()
+        if isinstance(value, (dict, list)):
+            if id(value) not in seen:  # an alias is what it stands for, which stands before it
+                seen.add(id(value))
+                inside = value.items() if isinstance(value, dict) else enumerate(value)
+                left += [((*route, key), each) for key, each in inside][::-1]
+            continue
+        said = renamed.otherwise(value)
+        node = page.marks(route) if said is not None and _LABELS.isdisjoint(route[-2:]) else None
+        if said is not None and node is not None:
+            found.append(Change(node.start_mark.line + 1, said, ()))
+    return sorted(set(found))
+
+
+_LABELS = frozenset({"name", "from"})
+"""Keys whose values are a person's own names."""
+
+
 Edited = tuple[str, tuple[Edit, ...]] | None
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from kspec.diagnostics import Problem, SpecError
 from kspec.spec.compiled import compile_text
 from kspec.spec.source import read
-from kspec.spec.upgrades.changes import Change, changes
+from kspec.spec.upgrades.changes import Change, changes, remarks
 from kspec.spec.upgrades.edits import Draft, Edit, Page
 from kspec.spec.upgrades.versions import VERSIONS, newest, numbered, version_of
 
@@ -21,12 +21,17 @@ _TRIES = 50
 
 
 class Upgraded(NamedTuple):
-    """A text, the line of the original for each of its lines, what was changed, and what is wrong now, located."""
+    """A text, the line of the original for each of its lines, what was changed, and what is wrong now, located.
+
+    `remarks` are functions that compute otherwise since. A text in which nothing changes is one of today: it means what
+    they compute today.
+    """
 
     text: str
     lines: tuple[int, ...]
     changes: tuple[Change, ...]
     problems: tuple[Problem, ...]
+    remarks: tuple[Change, ...] = ()
 
 
 def upgraded(text: str, name: str, folder: Path, trust: Sequence[str] = ()) -> Upgraded:
@@ -48,7 +53,9 @@ def upgraded(text: str, name: str, folder: Path, trust: Sequence[str] = ()) -> U
         found += [known[each] for each in kept]
         draft = _edited(draft, kept)
     found.sort(key=lambda each: each.line)
-    return Upgraded(draft.text, draft.lines, tuple(found), problems)
+    told = remarks(Page(draft.text, read(draft.text, name))) if found else []
+    placed = tuple(each._replace(line=draft.lines[each.line - 1]) for each in told)
+    return Upgraded(draft.text, draft.lines, tuple(found), problems, placed)
 
 
 def _of_the_format(draft: Draft, name: str) -> tuple[Draft, list[Change]]:

@@ -379,6 +379,23 @@ def test_variables_are_ordered_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(asked) == len(found)
 
 
+@pytest.mark.parametrize(
+    ("words", "help"),
+    [
+        ("quantize: int8\n", '`model.quantize("int8")` after `build_model`'),
+        ("lora: 2\n", "`enable_lora(2)` on each layer that has it, after `build_model`"),
+        ("", '`model.get_layer("kind").quantize("int8")`'),
+    ],
+)
+def test_what_is_done_to_the_whole_model_is_told_of_all_of_it(words: str, help: str) -> None:
+    own = "" if words else "    quantize: int8\n"
+    with pytest.raises(UsageError) as refused:
+        code(f"{words}inputs: {{x: 4}}\nlayers:\n  - Dense: 4\n    name: kind\n{own}")
+    (problem,) = refused.value.problems
+    assert problem.help.startswith("leave it out, ")
+    assert problem.help.endswith(f"and call {help}")
+
+
 def test_usage(tmp_path: Path) -> None:
     spec = "inputs: {x: 4}\nlayers: [{Dense: 4}]\n"
     for more, message in (

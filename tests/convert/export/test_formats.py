@@ -55,7 +55,12 @@ def test_what_needs_tensorflow_is_told_with_the_command_that_does_it(given: str 
     message, help = said(given, output)
     what, format = ELSEWHERE[name]
     assert message == f"{what} is written by TensorFlow, which kspec does without: use an environment that has it"
-    assert "`kspec build SPEC -o model.keras`" in help
+    assert help.startswith("`kspec build SPEC -o model.keras`, then, there: ")
     assert "KERAS_BACKEND=tensorflow python -c \"import keras; keras.saving.load_model('model.keras')" in help
     assert f"format='{format}'" in help
+    for saved, file in (("runs/a/model.keras", "runs/a/model.keras"), ("my model's.keras", "model.keras")):
+        with pytest.raises(UsageError) as caught:
+            chosen(given, output, saved)
+        program = f"import keras; keras.saving.load_model('{file}').export("
+        assert caught.value.problems[0].help.startswith(f'there: `KERAS_BACKEND=tensorflow python -c "{program}')
     assert ("tensorflowjs_converter" in help) is (name == "tfjs")

@@ -108,13 +108,27 @@ def test_names_stay_those_of_the_model(tmp_path: Path) -> None:
     model = keras.Model({"var_1": x, "in_0": y}, outputs)
     found = export(model, tmp_path / "model.onnx")
     assert [str(each) for each in found.inputs] == ["in_0 float32 (batch, in_0_1, 3)", "var_1 float32 (batch, 3)"]
-    assert [each.name for each in found.outputs] == ["again", "const", "out_0", "var_1_out"]
+    assert [str(each) for each in found.outputs] == [
+        f"{name} float32 (batch, 3)" for name in ("again", "const", "out_0", "var_1_out")
+    ]
     arrays = arrays_for(model, 4)
     expected = by_keras(model, arrays)
     made = by_onnxruntime(tmp_path / "model.onnx", arrays)
     assert list(made) == ["again", "const", "out_0", "var_1_out"]
     for name, array in made.items():
         np.testing.assert_allclose(array, expected[name.removesuffix("_out")], atol=1e-6)
+
+
+def test_shapes_are_those_of_the_file(tmp_path: Path) -> None:
+    """An output's axis has the name of the input's that it is as long as; where two must be equal, they have one."""
+    x, y = keras.Input((None, 3), name="x"), keras.Input((None, 3), name="y")
+    found = export(keras.Model(x, keras.layers.Dense(2, name="d")(x)), tmp_path / "model.onnx")
+    assert [str(each) for each in found.outputs] == ["d float32 (batch, x_1, 2)"]
+    found = export(keras.Model([x, y], keras.layers.Add(name="a")([x, y])), tmp_path / "model.onnx")
+    graph = onnx.load(tmp_path / "model.onnx").graph
+    for told, held in zip((*found.inputs, *found.outputs), (*graph.input, *graph.output), strict=True):
+        assert told.name == held.name
+        assert told.shape == tuple(each.dim_param or each.dim_value for each in held.type.tensor_type.shape.dim)
 
 
 def odd() -> dict[str, Any]:

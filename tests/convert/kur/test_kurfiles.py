@@ -187,6 +187,62 @@ def test_freeze_and_when_are_for_all_steps_of_a_container(in_tmp: Path, containe
     assert rewritten("x.yml", {}).text.partition("layers:\n")[2].splitlines() == [f"  {step}" for step in steps]
 
 
+SETTINGS = """\
+settings: {rnn: {type: gru, size: 8, kind: "{{ rnn.type }}", both: yes}, act: none, leaky: leakyrelu, flat: true,
+  mean: average, deep: 3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("container", "steps"),
+    [
+        (
+            "recurrent: {size: '{{ rnn.size }}', type: '{{ rnn.kind }}', outer_activation: '{{ act }}'}",
+            ["- GRU: {units: $rnn_size, activation: linear, return_sequences: true}"],
+        ),
+        (
+            "recurrent: {size: 4, type: '{{ ''lstm'' if deep > 2 else ''gru'' }}', bidirectional: '{{ rnn.both }}',"
+            " merge: '{{ mean }}', sequence: '{{ flat }}'}",
+            [
+                "- Bidirectional: {layer: {LSTM: {units: 4, activation: relu, return_sequences: $flat}}, "
+                "merge_mode: ave}"
+            ],
+        ),
+        ("pool: {size: 2, type: '{{ mean }}'}", ["- AveragePooling1D: {pool_size: 2, strides: 1}"]),
+        ("dense: {size: 3, flatten: '{{ flat }}'}", ["- Flatten", "- Dense: 3"]),
+        ("activation: '{{ leaky }}'", ["- LeakyReLU: 0.3"]),
+        ("activation: {name: '{{ leaky }}', alpha: 0.2}", ["- LeakyReLU: 0.2"]),
+        ("expand: '{{ deep - 2 }}'", ["- ops.expand_dims: {axis: 2}"]),
+        ("{dense: 3, freeze: '{{ rnn.both }}'}", ["- Dense: 3", "  trainable: false"]),
+    ],
+)
+def test_a_setting_decides_what_is_written(in_tmp: Path, container: str, steps: list[str]) -> None:
+    Path("x.yml").write_text(SETTINGS + MODEL.partition("\n")[2] % container, encoding="utf-8")
+    text = rewritten("x.yml", {}).text
+    assert text.partition("layers:\n")[2].splitlines()[: len(steps)] == [f"  {step}" for step in steps]
+    known = {"$rnn_size": "vars: {rnn_size: 8}\n", "sequence": "vars: {flat: true}\n"}
+    assert next((each for word, each in known.items() if word in text or word in container), "\ninputs") in text
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ("for: {range: 2, iterate: [{expand: '{{ index }}'}]}", "`expand` depends on a variable that is no setting"),
+        (
+            "for_each: {items: [lstm, gru], iterate: [{recurrent: {size: 3, type: '{{ item }}'}}]}",
+            "`type` of `recurrent` depends on a variable that is no setting",
+        ),
+        ("recurrent: {size: 3, type: '{{ odd }}'}", "`type` of `recurrent` depends on a variable that is no setting"),
+    ],
+)
+def test_what_decides_is_no_variable_of_a_loop(in_tmp: Path, container: str, said: str) -> None:
+    text = MODEL.replace("odd: '{{ 2j }}'", "odd: '{{ odd }}'") % container
+    Path("x.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(FileError) as caught:
+        rewritten("x.yml", {})
+    assert caught.value.problems[0].message == said
+
+
 def test_a_kurfile_needs_no_ending(in_tmp: Path) -> None:
     Path("Kurfile").write_text(MODEL % "dense: 3", encoding="utf-8")
     assert "name:" not in import_model("Kurfile").partition("layers:")[0]
