@@ -16,6 +16,7 @@ from kspec.convert.problems import Unwritable
 from kspec.convert.spell import WIDTH, spelled
 from kspec.convert.training import compile_section
 from kspec.convert.words import uncounted
+from kspec.model.ends import names_of_ends
 from kspec.spec.adapting import written
 from kspec.spec.canonical import canonical
 from kspec.spec.graph import Graph
@@ -53,7 +54,11 @@ def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names
     with in_force(policy):
         found = decompile(model, policy, all_names=names == "all")
     graph, words = hoisted(with_heads(found.graph, policy))
-    given: dict[str, Any] = {"kspec": 1, "name": _title(graph.name, names), "compile": compile_section(compiled)}
+    given: dict[str, Any] = {
+        "kspec": 1,
+        "name": _title(graph.name, names),
+        "compile": compile_section(compiled, names_of_ends(model)),
+    }
     if modules := sorted(_modules(graph)):
         given["custom"] = modules
     own, notes = _own_class(model)

@@ -13,13 +13,13 @@ from kspec.convert.calls import bind
 from kspec.convert.minimal import comparable, serialized
 from kspec.convert.ordering import Call, ordered_calls
 from kspec.model.backend import load_keras
-from kspec.model.ends import ends, is_flat_mapping, source
-from kspec.model.private import call_arguments, graph_of, made_by, structure_of_outputs
+from kspec.model.ends import ends, names_of_ends, source
+from kspec.model.private import call_arguments, graph_of, made_by
 
 
 def difference(one: Any, other: Any) -> str:
     """Where `other` is not what `one` is, in words; empty where they are the same."""
-    names = [_names(model) for model in (one, other)]
+    names = [names_of_ends(model) for model in (one, other)]
     what = "the outputs have other names" if names[0] and names[0] != names[1] else ""
     return _Pair().models(one, other) or what
 
@@ -123,12 +123,6 @@ def _places(graph: Any, calls: list[Call]) -> dict[tuple[int, int], int]:
         operation, index, _ = made_by(tensor)
         found[id(operation), index] = -1 - place
     return found
-
-
-def _names(model: Any) -> list[str]:
-    """The names of outputs that are a mapping of tensors."""
-    made = structure_of_outputs(graph_of(model))
-    return list(map(str, made)) if is_flat_mapping(made) else []
 
 
 def _source(tensor: Any, places: dict[tuple[int, int], int]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,10 @@ from kspec.spec.schema import Compile
 _PLAIN = ("loss_weights", "run_eagerly", "steps_per_execution", "auto_scale_loss")
 
 
-def compile_section(config: Mapping[str, Any] | None) -> Compile | None:
+def compile_section(config: Mapping[str, Any] | None, names: Sequence[str] = ()) -> Compile | None:
     """The section `compile` of a saved compile configuration; None where there is none.
 
-    Raises Unwritable.
+    `names` are those of outputs that are a mapping, in the order in which the spec has them. Raises Unwritable.
     """
     if not config or "optimizer" not in config:
         return None
@@ -31,6 +31,7 @@ def compile_section(config: Mapping[str, Any] | None) -> Compile | None:
         value = config.get(key)
         if value is not None and value != Compile.model_fields[key].default:
             found[key] = written(value, "compile")
+    found = {key: _in_order(value, names) for key, value in found.items()}
     if config.get("jit_compile") is False:  # Keras saves `auto` as what it chose
         found["jit_compile"] = False
     return Compile(**found)
@@ -53,6 +54,14 @@ def _with_arguments(made: Any, saved: Any) -> Any:
     parameters = inspect.signature(type(made)).parameters if left else {}
     given = {key: value for key, value in left.items() if key in parameters and value != parameters[key].default}
     return {**saved, "config": {**saved["config"], **given}} if given else saved
+
+
+def _in_order(value: Any, names: Sequence[str]) -> Any:
+    """A list of one thing for each output in the spec's order: Keras gives it out in the order of the names."""
+    if not isinstance(value, list) or len(value) != len(names):
+        return value
+    by_name = dict(zip(sorted(names), value, strict=True))
+    return [by_name[name] for name in names]
 
 
 def _rounded(optimizer: Any) -> Any:

@@ -23,6 +23,12 @@ def ends(model: Any) -> list[Any]:
     return list(load_keras().tree.flatten(made))
 
 
+def names_of_ends(model: Any) -> list[str]:
+    """The names of outputs that are a mapping of tensors; none of others."""
+    made = structure_of_outputs(graph_of(model))
+    return list(map(str, made)) if is_flat_mapping(made) else []
+
+
 def is_flat_mapping(made: Any) -> bool:
     """Whether outputs are a mapping of names to tensors."""
     return isinstance(made, Mapping) and all(hasattr(item, "_keras_history") for item in made.values())

@@ -111,3 +111,12 @@ def test_random_names(inner: list[str], outer: list[str], within: Any, around: A
 def test_a_second_round_gives_the_same_text() -> None:
     text = import_model(skipping())
     assert import_model(api.loads(text).build()) == text
+
+
+def test_lists_of_losses_go_to_the_same_outputs() -> None:
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, {"z": layers.Dense(1, name="p")(inputs), "b": layers.Dense(1, name="q")(inputs)})
+    model.compile("sgd", loss=["mse", "mae"], loss_weights=[2, 3], metrics=[["mse"], ["mae"]])  # of b and z
+    text = import_model(model)
+    assert "outputs:\n  z: p\n  b: q\n" in text
+    assert "loss: [mae, mse]\n  loss_weights: [3, 2]\n  metrics:\n    - [mae]\n    - [mse]\n" in text
