@@ -68,7 +68,8 @@ def _of_complex(forward: Forward, reference: Reference, failure: Unexportable) -
     program = jax.make_jaxpr(forward.run)(*reference.given[0])
     for equation in _equations(program.jaxpr):
         layer, operation = named(str(equation.source_info.name_stack)), str(equation.primitive.name)
-        is_complex = any(jax.numpy.issubdtype(each.aval.dtype, jax.numpy.complexfloating) for each in equation.outvars)
+        dtypes = [getattr(each.aval, "dtype", "bool") for each in equation.outvars]  # what only orders effects has none
+        is_complex = any(jax.numpy.issubdtype(dtype, jax.numpy.complexfloating) for dtype in dtypes)
         # What only takes numbers for complex ones is not the operation that wants them.
         if is_complex and operation != "convert_element_type" and failure.layer in ("", layer):
             return Unexportable("ONNX Runtime does not know its complex numbers", layer, operation)
