@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 from pathlib import Path
 
+import jax
 import pytest
 
 from kspec import api
@@ -70,3 +72,6 @@ def check_numbers(name: str) -> None:
     keras.utils.clear_session()
     model = getattr(keras.applications, name)(weights=None)
     assert_same_numbers(model, api.loads(text_of(name)).build())
+    del model
+    jax.clear_caches()  # forty large models, and what was compiled for them, are more than a machine's memory
+    gc.collect()
