@@ -16,10 +16,10 @@ from kspec.convert.notation import BESIDE, frozen_text, kind_and_name, written
 from kspec.convert.problems import Unwritable
 from kspec.model.admission import serialized as objects_of
 from kspec.model.backend import load_keras
-from kspec.model.build import with_policy
 from kspec.model.objects import factory, make
 from kspec.model.private import abstract_variables
 from kspec.model.quiet import serializing
+from kspec.model.walk import with_policy
 from kspec.spec.objects import Object
 
 _Check = Callable[[Any], bool]
