@@ -102,12 +102,11 @@ def open_model(
     if path.name.endswith((".weights.h5", ".safetensors")):
         help = "weights need their spec: `kspec evaluate SPEC --weights FILE`, and `predict` likewise"
         raise UsageError(Problem("usage", f"`{path}` holds weights alone", help=help))
-    is_whole = path.is_dir() or path.suffix == ".keras"
-    for option, given in {"--weights": weights, "--set": sets}.items():
-        if is_whole and given:
-            what = "weights" if option == "--weights" else "values"
-            help = f"leave `{option}` out, or name a spec"
-            raise UsageError(Problem("usage", f"`{option}` goes with a spec: `{path}` has its own {what}", help=help))
+    if path.is_dir() or path.suffix == ".keras":
+        check_unset(path, sets)
+        if weights is not None:
+            help = "leave `--weights` out, or name a spec"
+            raise UsageError(Problem("usage", f"`{path}` has its own weights", help=help))
     if path.is_dir():
         return _open_run(path, trust)
     if path.suffix == ".keras":
@@ -131,6 +130,13 @@ def open_model(
     if not fresh or loaded.compiled.spec.weights is not None:
         check_adapted(model)
     return Opened(model, loaded, None)
+
+
+def check_unset(path: Path, sets: Sequence[str]) -> None:
+    """Raise UsageError for `--set` with a model that was saved."""
+    if sets:
+        help = "what it is made of is in the file; `--set` changes specs"
+        raise UsageError(Problem("usage", f"nothing of `{path}` can be set", help=help))
 
 
 def _check_there(path: Path) -> None:

@@ -25,7 +25,7 @@ def review(
     found = revisions.find(revision, Path(os.path.abspath(paths[0])))
     changed = revisions.changed(found)
     renamed = set(changed.values())
-    for path in spec_files([path for path in paths if path.exists()]):
+    for path, _ in spec_files([path for path in paths if path.exists()]):
         here = os.path.relpath(os.path.realpath(path), found.top).replace(os.sep, "/")
         if here in changed and changed[here] is None:
             if not _is_part(path, sets, trust):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kspec.api import Loaded, load, run_spec
-from kspec.diagnostics import FileError, Problem, UsageError
+from kspec.api import Loaded, check_unset, load, run_spec
+from kspec.diagnostics import FileError, Problem
 
 if TYPE_CHECKING:
     from kspec.loaded import Pathlike
@@ -90,9 +90,7 @@ def know(target: Pathlike, *, sets: Sequence[str] = (), trust: Sequence[str] = (
     """
     path = Path(target)
     if path.suffix == ".keras":
-        if sets:
-            help = "what it is made of is in the file; `--set` changes specs"
-            raise UsageError(Problem("usage", f"nothing of `{path}` can be set", help=help))
+        check_unset(path, sets)
         return _saved(path, trust)
     return known((run_spec if (path / "spec.yaml").is_file() else load)(path, sets=sets, trust=trust))
 

@@ -264,10 +264,7 @@ def _model(
 
     path = Path(target)
     if path.is_dir() or path.suffix == ".keras":
-        if sets:
-            help = "what it is made of is in the file; `--set` changes specs"
-            raise UsageError(Problem("usage", f"nothing of `{path}` can be set", help=help))
-        return open_model(path, trust=trust).model
+        return open_model(path, sets=sets, trust=trust).model
     if path.suffix not in (".yaml", ".yml") and path.exists():
         help = "name a spec, a run's folder or a `.keras` file"
         raise UsageError(Problem("usage", f"`{path}` is no model", help=help))

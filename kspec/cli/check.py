@@ -61,13 +61,14 @@ def command(
     PATHS are spec files, folders (every file with a `kspec:` key in them), or `-` for standard input.
     """
     from kspec.checking import Request, check_all
+    from kspec.cli.notes import noting, stays
     from kspec.report.ansi import wants_colour
     from kspec.report.problems import ok_line
-    from kspec.spec.finding import leads_out, spec_files
+    from kspec.spec.finding import spec_files
 
     if fix and Path("-") in paths:
         raise UsageError(Problem("usage", "`--fix` corrects files, not standard input", help="name the file"))
-    files = _files(also)
+    files, tell = _files(also), noting(quiet)
     problems: list[Problem] = []
     checked: list[Checked] = []
     status = 0
@@ -75,9 +76,8 @@ def command(
     requests = [
         Request(filename, sets, trust, fast, fix, standard_input())
         if str(path) == "-"
-        else Request(str(path), sets, trust, fast, fix and not leads_out(path, given))
-        for given in paths
-        for path in spec_files([given], only=only_specs)
+        else Request(str(path), sets, trust, fast, fix and not stays(path, given, tell))
+        for path, given in spec_files(paths, only=only_specs)
     ]
     told = (lambda text: click.echo(f"kspec: {text}", err=True)) if verbose else (lambda text: None)
     for request, outcome in zip(requests, check_all(requests, cached=cache and not tracing(), say=told), strict=True):

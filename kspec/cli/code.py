@@ -42,15 +42,12 @@ def command(
     kspec code specs/digits_mlp.yaml --style sequential
     kspec code specs/digits_mlp.yaml --train -o train.py
     """
+    from kspec.cli.notes import noting
     from kspec.cli.reading import load_spec
     from kspec.coding import code
 
-    def tell(note: str) -> None:
-        if not quiet:
-            click.echo(f"note: {note}", err=True)
-
     loaded = load_spec(spec, sets, trust)
-    text = code(loaded, style=style, train=train, data=data, output=output, tell=tell)  # type: ignore[arg-type]
+    text = code(loaded, style=style, train=train, data=data, output=output, tell=noting(quiet))  # type: ignore[arg-type]
     if output is None:
         click.echo(text, nl=False)
     elif not quiet:

@@ -54,14 +54,11 @@ def command(
     kspec export model.keras -o model.stablehlo --loader load.py
     kspec export spec.yaml --weights w.safetensors -o model.xml
     """
+    from kspec.cli.notes import noting
     from kspec.exporting import export
     from kspec.report.cells import escaped
 
-    def tell(note: str) -> None:
-        if not quiet:
-            click.echo(f"note: {escaped(note)}", err=True)
-
-    found = export(target, output, format=form, max_memory=options.size(max_memory), tell=tell, **how)
+    found = export(target, output, format=form, max_memory=options.size(max_memory), tell=noting(quiet), **how)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     elif not quiet:

@@ -60,11 +60,8 @@ def command(
     kspec import kurfile.yml --shape images=28,28,1 -o mnist.yaml
     kspec import yolov8.yaml --scale s -o yolov8s.yaml
     """
+    from kspec.cli.notes import noting
     from kspec.importing import import_model
-
-    def tell(note: str) -> None:
-        if not quiet:
-            click.echo(f"note: {note}", err=True)
 
     text = import_model(
         source,
@@ -74,7 +71,7 @@ def command(
         weights=weights,
         shapes=dict(map(_shape, shapes)),
         scale=scale,
-        tell=tell,
+        tell=noting(quiet),
     )
     if output is None:
         click.echo(text, nl=False)

@@ -50,14 +50,11 @@ def command(
     kspec slice specs/mnist_cnn.yaml --to features -o trunk.yaml
     kspec slice specs/inception.yaml --from inception --to inception
     """
+    from kspec.cli.notes import noting
     from kspec.cli.reading import load_spec
 
-    def tell(note: str) -> None:
-        if not quiet:
-            click.echo(f"note: {note}", err=True)
-
     loaded = load_spec(spec, sets, trust)
-    text = loaded.slice(start, end, output=output, tell=tell)
+    text = loaded.slice(start, end, output=output, tell=noting(quiet))
     if output is None:
         click.echo(text, nl=False)
     elif not quiet:

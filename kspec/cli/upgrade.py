@@ -42,19 +42,17 @@ def command(
     kspec upgrade specs/ --check       for CI: fail where anything would
     kspec upgrade specs/ -w            write it
     """
-    from kspec.report.cells import escaped
-    from kspec.spec.finding import leads_out, spec_files
+    from kspec.cli.notes import noting, stays
+    from kspec.spec.finding import spec_files
     from kspec.upgrading import upgrade
 
     if write + check + diff > 1:
         raise UsageError(Problem("usage", "`--write`, `--check` and `--diff` go one by one"))
     if write and Path("-") in paths:
         raise UsageError(Problem("usage", "`--write` writes files, not standard input", help="name the file"))
-    status, problems = 0, list[Problem]()
-    for path, given in ((found, each) for each in paths for found in spec_files([each])):
-        if write and leads_out(path, given):
-            if not quiet:
-                click.echo(escaped(f"note: `{path}` is a link out of `{given}`: it stays as it is"), err=True)
+    status, problems, tell = 0, list[Problem](), noting(quiet)
+    for path, given in spec_files(paths):
+        if write and stays(path, given, tell):
             continue
         is_input = str(path) == "-"
         try:
@@ -68,8 +66,8 @@ def command(
         changed = done.before != done.after
         status = max(status, int(any(each.severity == "error" for each in done.problems)), int(check and changed))
         _tell(done, write, check, quiet)
-        for note in () if quiet else done.notes:
-            click.echo(escaped(f"note: {done.name}:{note}"), err=True)
+        for note in done.notes:
+            tell(f"{done.name}:{note}")
     _report(problems)
     return status
 

@@ -13,8 +13,9 @@ from kspec.spec.textfile import contents
 _SKIPPED = frozenset({"node_modules", "__pycache__", "runs", "build", "dist"})
 
 
-def spec_files(paths: Iterable[Path], *, only: bool = False) -> Iterator[Path]:
-    """Files as they are given; of a folder every YAML file under it with a `kspec:` key.
+def spec_files(paths: Iterable[Path], *, only: bool = False) -> Iterator[tuple[Path, Path]]:
+    """Files as they are given; of a folder every YAML file under it with a `kspec:` key. Each with the path that it was
+    found by.
 
     With `only` files without that key are passed over, wherever they are named.
     Raises UsageError for a folder without any.
@@ -22,13 +23,13 @@ def spec_files(paths: Iterable[Path], *, only: bool = False) -> Iterator[Path]:
     for path in paths:
         if not os.path.isdir(path):  # which answers for any name
             if not only or str(path) == "-" or not os.path.isfile(path) or _has_key(path):
-                yield path
+                yield path, path
             continue
         found = sorted(_under(path))
         if not found:
             message = f"there is no spec in `{path}`"
             raise UsageError(Problem("file-missing", message, help="a spec is a .yaml file with a `kspec:` key"))
-        yield from found
+        yield from ((each, path) for each in found)
 
 
 def leads_out(path: Path, folder: Path) -> bool:

@@ -238,10 +238,13 @@ def test_a_whole_model_was_never_trained_and_takes_no_other_weights_or_values(pr
     assert run_kspec("build", "small.yaml", "-o", "m.keras").status == 0
     outcome = run_kspec("predict", "m.keras", "--data", "data.npz", "-o", "p.npz")
     assert (outcome.status, outcome.err) == (0, "")
-    for option, given in {"--weights": "m.keras", "--set": "fit.epochs=1"}.items():
-        outcome = run_kspec("predict", "m.keras", "--data", "data.npz", "-o", "p.npz", option, given)
+    for more, said in {
+        ("--weights", "m.keras"): "`m.keras` has its own weights",
+        ("--set", "fit.epochs=1"): "nothing of `m.keras` can be set",
+    }.items():
+        outcome = run_kspec("predict", "m.keras", "--data", "data.npz", "-o", "p.npz", *more)
         assert outcome.status == 2
-        assert outcome.err.startswith(f"error[usage] `{option}` goes with a spec: `m.keras` has its own")
+        assert outcome.err.startswith(f"error[usage] {said}\n")
 
 
 @pytest.mark.parametrize("ending", ["h5", "keras", "safetensors", "npz"])

@@ -110,7 +110,7 @@ def test_names_reach_no_terminal(project: Path) -> None:
         ("small.yaml -o x.npz --length 3", 2, "`--length` says nothing of weights alone"),
         ("small.yaml -o x.npz --weights no.h5", 3, "there is no file `no.h5`"),
         ("other.yaml -o x.npz", 2, "there is no such file"),
-        ("model.keras -o x.npz --set seed=4", 2, "`--set` goes with a spec: `model.keras` has its own values"),
+        ("model.keras -o x.npz --set seed=4", 2, "nothing of `model.keras` can be set"),
         ("model.keras -o x.npz", 3, "this is not a whole .keras file"),
         ("w.safetensors -o x.npz", 2, "`w.safetensors` holds weights alone"),
         ("small.yaml -o x.npz --max-memory much", 2, "is not a size"),

@@ -79,7 +79,9 @@ def test_links_out_of_a_folder_are_not_written_through(folder: Path) -> None:
     Path("spec.yaml").write_bytes(BROKEN.encode())
     Path("specs").mkdir()
     Path("specs/link.yaml").symlink_to(Path("spec.yaml").resolve())
-    assert "did you mean `Dropout`" in run_kspec("check", "specs", "--fix", "--fast").out
+    outcome = run_kspec("check", "specs", "--fix", "--fast")
+    assert "did you mean `Dropout`" in outcome.out
+    assert outcome.err == "note: `specs/link.yaml` is a link out of `specs`: it stays as it is\n"
     assert Path("spec.yaml").read_bytes() == BROKEN.encode()
 
 
