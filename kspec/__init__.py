@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from kspec.api import Loaded, Result, audit, evaluate, load, loads, predict, runs, verify
     from kspec.coding import code
     from kspec.comparison.difference import Difference
-    from kspec.convert.export.value import Exported
     from kspec.diagnostics import FileError, KspecError, Note, Problem, Span, SpecError, TrainingError, UsageError
     from kspec.diffing import diff
     from kspec.exporting import export
     from kspec.importing import import_model
+    from kspec.model.exported import Exported
     from kspec.targets import Known, know
     from kspec.training.listing import Listed
     from kspec.transfer import copy_weights, diff_weights, list_weights
@@ -76,7 +76,7 @@ _ROOMS = (
     "kspec.comparison.difference",
     "kspec.training.listing",
     "kspec.exporting",
-    "kspec.convert.export.value",
+    "kspec.model.exported",
     "kspec.coding",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kspec.diagnostics import Problem, SpecError, UsageError
@@ -23,10 +24,12 @@ def bench(
     rows: int | None = None,
     batch_size: int | None = None,
     repeats: int = 5,
+    max_memory: int | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Bench:
     """Measure training on `data`, else on the spec's own, else on `rows` random rows (by default 10,000).
 
+    `max_memory` bounds what is built, as `Loaded.build` says.
     Raises SpecError, FileError, UsageError, TrainingError.
     """
     import jax
@@ -42,7 +45,8 @@ def bench(
     loaded.check_trained()
     prepare_compiling(False)
     tell("building the model")
-    interface = interface_of(loaded.build())
+    build = partial(loaded.build, max_memory=max_memory)
+    interface = interface_of(build())
     if data is not None and rows is not None:
         raise UsageError(Problem("usage", "`--rows` are random ones, and `--data` has its own"))
     if rows is None and (data is not None or (spec.data is not None and spec.data.train is not None)):
@@ -61,7 +65,7 @@ def bench(
         raise UsageError(Problem("usage", f"there are {matched.rows:,} rows, and a batch has {batch:,}"))
     epochs = spec.fit.epochs if spec.fit is not None else 1
     setting = Setting(matched, interface, batch, spec.seed or 0, epochs)
-    outcome = measure(loaded.build, setting, repeats=repeats, tell=tell)
+    outcome = measure(build, setting, repeats=repeats, tell=tell)
     tell("counting FLOPs")
     flops = _flops(loaded, batch)
     device = jax.devices()[0].device_kind

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kspec.convert.export.agreement import Made, Reference, Shape
     from kspec.convert.export.forward import Forward
     from kspec.convert.export.tracing import Sizes
-    from kspec.convert.export.value import Exported
+    from kspec.model.exported import Exported
 
     Pathlike = str | os.PathLike[str]
 
@@ -46,10 +46,11 @@ def export(
     Raises UsageError; FileError (``export-model``, ``export-differs``, ``too-large``, ``file-write``, and what reading
     a model raises); SpecError.
     """
-    from kspec.convert.export.formats import LABELS, chosen
+    from kspec.convert.export.formats import chosen
     from kspec.convert.export.problems import Unexportable, refused
     from kspec.files import check_other, check_target
     from kspec.model.backend import deeply
+    from kspec.model.exported import LABELS
     from kspec.model.memory import memory_bound
 
     path, told = Path(output), tell if tell is not None else lambda _: None
@@ -143,7 +144,7 @@ def _model(
 def _weights(model: Any, path: Path) -> Exported:
     from kspec.convert.export.forward import check_built
     from kspec.convert.export.tensors import write_tensors
-    from kspec.convert.export.value import Exported
+    from kspec.model.exported import Exported
 
     check_built(model)
     tensors = write_tensors(model, path)
@@ -217,7 +218,7 @@ def _written(made: Forward, kind: str, files: list[Path], sizes: Sizes, expected
 
 
 def _told(forward: Forward, kind: str, files: list[Path], expected: Reference, made: Made) -> Exported:
-    from kspec.convert.export.value import End, Exported
+    from kspec.model.exported import End, Exported
 
     def ends(names: Sequence[str], shapes: Sequence[Shape], arrays: Sequence[Any]) -> tuple[End, ...]:
         told = zip(names, shapes, arrays, strict=True)

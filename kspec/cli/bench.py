@@ -18,6 +18,7 @@ from kspec.cli.completion import spec_paths
 @click.option("--batch-size", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Rows of a step.")
 @click.option("--repeats", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.memory
 @options.spec_options
 def command(
     spec: Path,
@@ -26,6 +27,7 @@ def command(
     batch_size: int | None,
     repeats: int,
     as_json: bool,
+    max_memory: str | None,
     sets: tuple[str, ...],
     trust: tuple[str, ...],
 ) -> None:
@@ -41,7 +43,8 @@ def command(
     progress = make_progress("quiet" if as_json else "auto", sys.stderr)
     try:
         loaded = load_spec(spec, sets, trust)
-        found = bench(loaded, data, rows=rows, batch_size=batch_size, repeats=repeats, tell=progress.waiting)
+        sizes = {"rows": rows, "batch_size": batch_size, "max_memory": options.size(max_memory)}
+        found = bench(loaded, data, repeats=repeats, tell=progress.waiting, **sizes)
     finally:
         progress.stop()
     if as_json:

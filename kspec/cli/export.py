@@ -56,10 +56,10 @@ def command(
     """
     from kspec.cli.notes import noting
     from kspec.exporting import export
-    from kspec.report.cells import escaped
+    from kspec.report.exported import exported_lines
 
     found = export(target, output, format=form, max_memory=options.size(max_memory), tell=noting(quiet), **how)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     elif not quiet:
-        click.echo("\n".join(map(escaped, found.told())))
+        click.echo("\n".join(exported_lines(found)))

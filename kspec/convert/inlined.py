@@ -91,12 +91,10 @@ def _flat(model: Any, apart: list[Any]) -> Any:
     _make_unique(model, apart)
     try:
         outputs = iter(_called(model, list(model.inputs), apart))
-        named = keras.tree.map_structure(lambda _: next(outputs), structure_of_outputs(graph))
-        flat = keras.Model(structure_of_inputs(graph), named, name=model.name)
-    except MemoryError:
-        raise
-    except Exception:  # a layer of one's own may fail in any way where it is called anew
+    except _Otherwise:
         return None
+    named = keras.tree.map_structure(lambda _: next(outputs), structure_of_outputs(graph))
+    flat = keras.Model(structure_of_inputs(graph), named, name=model.name)
     if {id(weight) for weight in flat.weights} != {id(weight) for weight in model.weights}:
         return None
     _keep_output_names(flat, graph.output_names)
@@ -153,7 +151,12 @@ def _called(model: Any, tensors: list[Any], apart: list[Any]) -> list[Any]:
             _check_alike(call, args, given)
             made = _called(operation, given, apart)
         else:
-            made = operation(*args, **kwargs)
+            try:
+                made = operation(*args, **kwargs)
+            except MemoryError:
+                raise
+            except Exception as error:  # a layer of one's own may fail in any way where it is called anew
+                raise _Otherwise from error
         for index, tensor in enumerate(tree.flatten(made)):
             known[operation, call.place, index] = tensor
     return [there(tensor) for tensor in graph_of(model).outputs]

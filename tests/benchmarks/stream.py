@@ -1,10 +1,11 @@
-"""How fast data larger than memory come: ``python tests/benchmarks/stream.py [SIZE] [FOLDER]``
+"""How fast data larger than memory come: ``python tests/benchmarks/stream.py [SIZE] [FOLDER] [LIMIT]``
 
 Writes SIZE (1GB) of rows of 784 float32 and a label, as a folder of ``.npy`` files and as Parquet (a column of lists,
 and 784 columns), and prints the rows a second of shuffled `Streamed.segments` alone, in three epochs (the first checks
 the values too), and the peak of the process's memory. Then a network of 784, 256, 64 and 10 units is trained on them,
 streamed and (in a process of its own) on the same rows in memory, with batches of 32: rows a second of the epochs after
-the first.
+the first. With LIMIT (1.5GB) the streamed training has that much memory and no more, the files' pages in the system's
+cache included: by a control group of Linux, which wants a superuser.
 """
 
 from __future__ import annotations
@@ -89,7 +90,24 @@ def measure(path: str, fields: dict[str, object]) -> None:
     print(f"  peak {peak_memory():,} MiB, of which {before:,} MiB before the first segment")
 
 
-def train(path: str, fields: dict[str, object], streamed: bool) -> None:
+def limit_memory(limit: int, path: Path) -> None:
+    """Put this process in a group of its own that may hold `limit` bytes, and forget the cached pages of `path`: those
+    are counted for who read them first."""
+    root = Path("/sys/fs/cgroup")
+    old = root / "memory"
+    group = (old if old.is_dir() else root) / f"stream-{os.getpid()}"
+    group.mkdir()
+    (group / ("memory.limit_in_bytes" if old.is_dir() else "memory.max")).write_text(str(limit))
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    os.sync()
+    for file in [path] if path.is_file() else path.iterdir():
+        with file.open("rb") as opened:
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def train(path: str, fields: dict[str, object], streamed: bool, limit: int | None = None) -> None:
+    if limit is not None:
+        limit_memory(limit, Path(path))
     from kspec.spec.schema import Fit
     from kspec.training import fit, interface_of, match, open_source
 
@@ -110,6 +128,7 @@ def main() -> None:
     total = size(sys.argv[1] if len(sys.argv) > 1 else "1GB")
     assert total is not None, "a size, such as 1GB"
     rows = total // (WIDTH * 4)
+    limit = size(sys.argv[3]) if len(sys.argv) > 3 else None
     with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as name:
         folder = Path(name)
         pixels: dict[str, object] = {"x": "p*"}
@@ -122,7 +141,7 @@ def main() -> None:
             write(path)
             print(f"{title}: {rows:,} rows of {WIDTH} float32")
             # A process of its own for each, so that its peak is its own.
-            for target, *more in ((measure,), (train, False), (train, True), (train, False), (train, True)):
+            for target, *more in ((measure,), *[(train, False), (train, True, limit)] * 2):
                 process = multiprocessing.get_context("spawn").Process(target=target, args=(str(path), fields, *more))
                 process.start()
                 process.join()

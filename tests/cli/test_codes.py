@@ -13,21 +13,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from tests.cli.small import SPEC
 from tests.conftest import check_golden, run_kspec
 
 GOLDEN = Path(__file__).parent / "golden" / "codes"
 
-SPEC = """\
-kspec: 1
-name: small
-seed: 3
-inputs: {x: 4}
-layers:
-  - Dense: {units: 3, activation: softmax}
-    name: kind
-compile: {optimizer: adam, loss: sparse_categorical_crossentropy}
-fit: {epochs: 1, batch_size: 16}
-"""
 FAILS = """\
 import keras
 

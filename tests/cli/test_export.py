@@ -13,19 +13,9 @@ import numpy as np
 import pytest
 
 from kspec.model.quiet import without_keras_warnings
+from tests.cli.small import SPEC
 from tests.conftest import run_kspec
 
-SPEC = """\
-kspec: 1
-name: small
-seed: 3
-inputs: {x: 4}
-layers:
-  - Dense: {units: 3, activation: softmax}
-    name: kind
-compile: {optimizer: adam, loss: sparse_categorical_crossentropy}
-fit: {epochs: 1, batch_size: 16}
-"""
 FRESH = "note: the spec names no weights: they are fresh, those of seed 3 (`--weights FILE` takes trained ones)\n"
 NUMBERS = "JAX {} gives Keras's numbers (batches of 1 and 3; up to 1e-05 is taken)\n"
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from kspec.diagnostics import Problem, UsageError, listing, suggestion
+from kspec.model.exported import LABELS
 
 ENDINGS = {
     "onnx": (".onnx",),
@@ -15,8 +16,6 @@ ENDINGS = {
     "weights": (".weights.h5", ".safetensors", ".npz"),
 }
 """What kspec writes, and the endings of the files."""
-
-LABELS = {"onnx": "ONNX", "stablehlo": "StableHLO", "openvino": "OpenVINO", "weights": "weights"}
 
 ELSEWHERE = {
     "savedmodel": ("TensorFlow's SavedModel", "tf_saved_model"),

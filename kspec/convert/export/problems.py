@@ -6,9 +6,9 @@ import re
 import traceback
 from typing import Any
 
-from kspec.convert.export.formats import LABELS
 from kspec.diagnostics import FileError, Problem, UsageError
 from kspec.model.errors import brief
+from kspec.model.exported import LABELS
 
 TAG = re.compile(r"kspec\.([^/()]+)")
 """How operations that JAX traces are marked with the layer whose they are."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from kspec.files import atomic_path
+from kspec.model.exported import Tensor
 from kspec.model.save import save
 from kspec.model.variables import by_path, check_plain
 from kspec.model.weights import arrays_of, without_optimizer
-from kspec.model.weightsfile import Array
 
 
-def write_tensors(model: Any, path: Path) -> list[Array]:
+def write_tensors(model: Any, path: Path) -> list[Tensor]:
     """Write a model's weights, and what the arrays in the file are called there.
 
     In .safetensors and .npz the names are the layers' and the variables', `trunk/conv2d/kernel`; in .weights.h5 they
@@ -28,10 +28,10 @@ def write_tensors(model: Any, path: Path) -> list[Array]:
         save(model, path)
     if path.suffix == ".safetensors":
         return [_tensor(name, variable.value) for name, variable in by_path(model).items()]
-    return arrays_of(path)
+    return [Tensor(*found) for found in arrays_of(path)]
 
 
-def _write_npz(path: Path, variables: dict[str, Any]) -> list[Array]:
+def _write_npz(path: Path, variables: dict[str, Any]) -> list[Tensor]:
     # Not numpy.savez: a tensor called `file` would be taken for its argument of that name.
     import numpy as np
     from numpy.lib import format
@@ -50,5 +50,5 @@ def _plain(array: Any) -> Any:
     return array if array.dtype.kind in "biufc" else array.astype("float32")
 
 
-def _tensor(name: str, array: Any) -> Array:
-    return Array(name, tuple(array.shape), str(array.dtype), array.nbytes)
+def _tensor(name: str, array: Any) -> Tensor:
+    return Tensor(name, tuple(array.shape), str(array.dtype), array.nbytes)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from kspec import api
 from kspec.model.interface import interface_of
 from tests.conftest import SPECS
+
+
+def names(few: Collection[str], without: Collection[str] = ()) -> list[Any]:
+    """The gallery's specs for a test's parameters, all but a `few` of them slow; the large one takes too much."""
+    found = sorted(path.stem for path in SPECS.glob("*.yaml") if path.stem not in ("large_decoder", *without))
+    return [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in found]
 
 
 def gallery(name: str) -> Any:

@@ -17,41 +17,29 @@ from kspec.convert.export import onnx as room
 from kspec.convert.export.float32 import in_float32
 from kspec.diagnostics import FileError
 from kspec.exporting import export
-from tests.conftest import SPECS
-from tests.convert.export.models import arrays_for, by_keras, by_onnxruntime, check_same, gallery
+from tests.convert.export.models import arrays_for, by_keras, by_onnxruntime, check_same, gallery, names
 
 FEW = {
     "custom_layer": "what is traced down to JAX's operations",
     "two_headed_mlp": "sixteen bits, two outputs",
     "wide_and_deep": "tokens",
 }
-OTHERS = [each.stem for each in SPECS.glob("*.yaml") if each.stem not in FEW and each.stem != "large_decoder"]
 
 
-def check(name: str, folder: Path) -> None:
+@pytest.mark.parametrize("name", names(FEW))
+def test_gallery(name: str, tmp_path: Path) -> None:
     """Exported, and run here on batches of other sizes than those that were compared before it was written."""
     model = gallery(name)
     notes: list[str] = []
-    found = export(model, folder / "model.onnx", tell=notes.append)
+    found = export(model, tmp_path / "model.onnx", tell=notes.append)
     assert found.difference is not None
     assert found.difference <= 1e-5
-    onnx.checker.check_model(folder / "model.onnx", full_check=True)
+    onnx.checker.check_model(tmp_path / "model.onnx", full_check=True)
     plain = in_float32(model) if notes else model
     assert bool(notes) is (name in ("two_headed_mlp", "mixed_precision", "weighted_heads"))
     for batch in (2, 7):
         arrays = arrays_for(model, batch)
-        check_same(by_keras(plain, arrays), by_onnxruntime(folder / "model.onnx", arrays))
-
-
-@pytest.mark.parametrize("name", FEW)
-def test_some_of_the_gallery(name: str, tmp_path: Path) -> None:
-    check(name, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OTHERS)
-def test_all_of_the_gallery(name: str, tmp_path: Path) -> None:
-    check(name, tmp_path)
+        check_same(by_keras(plain, arrays), by_onnxruntime(tmp_path / "model.onnx", arrays))
 
 
 APPLICATIONS = {

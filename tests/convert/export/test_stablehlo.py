@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 
 from kspec.exporting import export
-from tests.conftest import SPECS
-from tests.convert.export.models import arrays_for, by_keras, check_same, gallery
+from tests.convert.export.models import arrays_for, by_keras, check_same, gallery, names
 
 FEW = ("mixed_precision", "transfer", "vae")
-OTHERS = [each.stem for each in SPECS.glob("*.yaml") if each.stem not in FEW and each.stem != "large_decoder"]
 
 ALONE = """\
 import importlib.abc, runpy, sys
@@ -34,9 +32,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def check(name: str, folder: Path) -> None:
+@pytest.mark.parametrize("name", names(FEW))
+def test_gallery(name: str, tmp_path: Path) -> None:
     model = gallery(name)
-    path = folder / "model.stablehlo"
+    path = tmp_path / "model.stablehlo"
     found = export(model, path)
     exported = jax.export.deserialize(bytearray(path.read_bytes()))
     assert exported.platforms == ("cpu", "cuda", "tpu")
@@ -47,17 +46,6 @@ def check(name: str, folder: Path) -> None:
         made = {name: made[name].astype("float32") for name in expected}
         assert found.tolerance is not None
         check_same(expected, made, found.tolerance)
-
-
-@pytest.mark.parametrize("name", FEW)
-def test_some_of_the_gallery(name: str, tmp_path: Path) -> None:
-    check(name, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OTHERS)
-def test_all_of_the_gallery(name: str, tmp_path: Path) -> None:
-    check(name, tmp_path)
 
 
 def test_the_program_beside_it_needs_jax_alone(tmp_path: Path) -> None:

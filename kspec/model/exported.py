@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kspec.convert.export.formats import LABELS
-from kspec.model.weightsfile import Array
+LABELS = {"onnx": "ONNX", "stablehlo": "StableHLO", "openvino": "OpenVINO", "weights": "weights"}
+"""Formats by the names that they go by."""
 
 
 class End(NamedTuple):
@@ -19,6 +19,15 @@ class End(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype} ({', '.join(map(str, self.shape))}{',' if len(self.shape) == 1 else ''})"
+
+
+class Tensor(NamedTuple):
+    """An array in a file of weights, by the name that it has there."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,24 +49,13 @@ class Exported:
     """The sizes of the random batches that were compared."""
     engine: str = ""
     """What ran it."""
-    tensors: tuple[Array, ...] = ()
-    """What the arrays in a file of weights are called."""
+    tensors: tuple[Tensor, ...] = ()
+    """The arrays in a file of weights."""
 
-    def told(self) -> list[str]:
-        """Lines for a person."""
-        size = sum(file.stat().st_size for file in self.files)
-        where = " and ".join(str(file) for file in self.files)
-        lines = [f"{self.name}: {self.parameters:,} parameters → {where} ({LABELS[self.format]}, {size:,} bytes)"]
-        if self.inputs:
-            lines.append(f"  takes {', '.join(map(str, self.inputs))}; gives {', '.join(map(str, self.outputs))}")
-        if self.difference is not None:
-            sizes = " and ".join(map(str, self.batches))
-            agrees = (
-                f"differs from Keras by {self.difference:.1e} at most" if self.difference else "gives Keras's numbers"
-            )
-            lines.append(f"  {self.engine} {agrees} (batches of {sizes}; up to {self.tolerance:.0e} is taken)")
-        lines += [f"  {each.path} {each.dtype} {tuple(each.shape)}" for each in self.tensors]
-        return lines
+    @property
+    def label(self) -> str:
+        """The format by the name that it goes by."""
+        return LABELS[self.format]
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -72,8 +70,5 @@ class Exported:
             "tolerance": self.tolerance,
             "batches": list(self.batches),
             "engine": self.engine,
-            "tensors": [
-                {"name": each.path, "shape": list(each.shape), "dtype": each.dtype, "bytes": each.bytes}
-                for each in self.tensors
-            ],
+            "tensors": [{**tensor._asdict(), "shape": list(tensor.shape)} for tensor in self.tensors],
         }
