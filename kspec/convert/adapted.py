@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from kspec.convert.problems import Unwritable
 from kspec.model.backend import load_keras
 from kspec.spec.adapting import MODES, has
-from kspec.spec.graph import Graph, Layer, Lora, Quantize
+from kspec.spec.graph import Graph, Layer, Lora, Quantize, held_in, with_models
 from kspec.spec.objects import Object
 
 WORDS = ("lora", "quantize")
@@ -87,11 +87,9 @@ def hoisted(graph: Graph) -> tuple[Graph, dict[str, Any]]:
 
 
 def _layers(graph: Graph) -> Iterator[Layer]:
-    for layer in graph.layers.values():
-        if isinstance(layer.operation, Graph):
-            yield from _layers(layer.operation)
-        else:
-            yield layer
+    yield from (layer for layer in graph.layers.values() if not isinstance(layer.operation, Graph))
+    for inner in graph.levels():
+        yield from _layers(inner)
 
 
 def _without(graph: Graph, word: str) -> Graph:
@@ -99,5 +97,7 @@ def _without(graph: Graph, word: str) -> Graph:
     for name, layer in graph.layers.items():
         if isinstance(layer.operation, Graph):
             layer = layer._replace(operation=_without(layer.operation, word))
+        elif held_in(layer.operation):
+            layer = layer._replace(operation=with_models(layer.operation, functools.partial(_without, word=word)))
         layers[name] = layer._replace(lora=None) if word == "lora" else layer._replace(quantize=None)
     return graph._replace(layers=layers)

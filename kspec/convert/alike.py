@@ -51,4 +51,15 @@ def _use(uses: dict[str, Step], chains: list[list[Step]]) -> None:
             key = next(iter(step))
             if key in uses:
                 chain[place] = {**uses[key], **{word: value for word, value in step.items() if word != key}}
+            elif isinstance(step[key], dict):
+                chain[place] = {**step, key: {name: _held(value, uses) for name, value in step[key].items()}}
             _use(uses, chains_in(step))
+
+
+def _held(value: Any, uses: dict[str, Step]) -> Any:
+    """An argument, where it is a block that is gone with the one that there is now."""
+    block = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else None
+    if block not in uses:
+        return value
+    ((merged, values),) = uses[block].items()
+    return {merged: {**values, **value[block]}}

@@ -15,8 +15,10 @@ from kspec.convert.problems import Unwritable
 from kspec.convert.words import Words, uncounted
 from kspec.model.backend import load_keras
 from kspec.model.ends import is_flat_mapping, source
+from kspec.model.levels import held_model
 from kspec.model.private import graph_of, made_by, outputs_made, structure_of_inputs, structure_of_outputs
-from kspec.spec.graph import Graph, Input, Layer, Node, Ref
+from kspec.spec.graph import Graph, Held, Input, Layer, Node, Ref
+from kspec.spec.objects import Object
 
 MAX_CONSTANT = 100_000
 """Numbers that a call may be given as a constant; more belong in weights."""
@@ -71,11 +73,16 @@ class _Homes:
             message = f"is in the models `{self.model_of[id(layer)]}` and `{model}`: no spec shares it across models"
             raise Unwritable(layer.name, message, "call the layers of the model inside one by one, where it is called")
         self.model_of[id(layer)] = model
-        for weight in () if isinstance(layer, load_keras().Model) else layer.weights:
+        for weight in () if _holds_models(layer) else layer.weights:
             if id(weight) in self.layer_of:
                 message = f"has the weight `{weight.name}` of `{self.layer_of[id(weight)]}` too, which no spec can say"
                 raise Unwritable(layer.name, message, "let one layer hold it, and call that one wherever it is needed")
             self.layer_of[id(weight)] = layer.name
+
+
+def _holds_models(layer: Any) -> bool:
+    """Whether a layer's weights are those of layers that are met by themselves."""
+    return isinstance(layer, load_keras().Model) or held_model(layer) is not None
 
 
 class _Level:
@@ -227,12 +234,29 @@ class _Level:
         if isinstance(layer, load_keras().Model):
             inner = self._inside().graph(layer, name, nested=True)
             return Layer(name, inner, frozen, None, None, (), ())
+        if (model := held_model(layer)) is not None:
+            policy = self._policy(serialized(layer), name)
+            return Layer(name, self._around(layer, model, frozen, policy), frozen, policy, None, (), ())
         found = apart(serialized(layer), layer.name)
-        saved = found.saved["config"].get("dtype")
-        own = written(saved, name) if saved is not None else None
-        policy = None if own == self.policy else own
+        policy = self._policy(found.saved, name)
         operation = self.minimal.operation(found.saved, policy, layer.name)
         return Layer(name, operation, frozen, policy, None, (), (), found.lora, found.quantize)
+
+    def _policy(self, saved: Mapping[str, Any], name: str) -> Any:
+        """A layer's dtype policy, where it is not the spec's."""
+        found = saved["config"].get("dtype")
+        own = written(found, name) if found is not None else None
+        return None if own == self.policy else own
+
+    def _around(self, layer: Any, model: Any, frozen: bool | None, policy: Any) -> Object:
+        """A layer that has a model for its only argument; its `policy` is that of the layers inside, as a spec has
+        it."""
+        self.homes.settle(model, layer.name)
+        inside = self._inside()
+        inside.policy = policy if policy is not None else self.policy
+        graph = inside.graph(model, model.name, nested=True)
+        trainable = False if model.trainable is False and frozen is None and not self.frozen else None
+        return Object("layers", type(layer).__name__, {"layer": Held(model.name, graph, trainable, (), ())}, ())
 
 
 def _has_tensor(value: Any) -> bool:

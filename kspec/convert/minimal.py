@@ -99,7 +99,7 @@ class _Search:
         return self._object(_fewest(self.entry, args, self._is_same))
 
     def _check_wrapped(self, config: Mapping[str, Any]) -> None:
-        """Raise Unwritable where an argument is a model: a spec has layers alone there."""
+        """Raise Unwritable where an argument is a model: a spec has layers alone there, but for TimeDistributed."""
         if any(str(each["class_name"]) in ("Functional", "Sequential", "Model") for each in objects_of(config)):
             message = f"({self.known}) is a layer around a model, which no spec can say"
             help = "wrap each of the model's layers by itself, or write a layer class of your own that makes the model"

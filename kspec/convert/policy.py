@@ -9,6 +9,7 @@ from typing import Any
 
 from kspec.convert.adapted import source_policy
 from kspec.model.backend import load_keras
+from kspec.model.levels import held_model
 from kspec.model.private import graph_of, layers_in, made_by
 from kspec.spec.sections import POLICIES
 
@@ -28,8 +29,14 @@ def common_policy(model: Any) -> str:
     if most == "float32" or keras.dtype_policies.get(most).compute_dtype not in _SHORT:
         return most
     makers = [made_by(tensor)[0] for tensor in graph_of(model).outputs]
-    plain = all(isinstance(each, keras.layers.Layer) and not isinstance(each, keras.Model) for each in makers)
-    return most if plain else "float32"
+    return most if all(map(_is_layer, makers)) else "float32"
+
+
+def _is_layer(operation: Any) -> bool:
+    """Whether an operation is a layer, and neither a model nor around one."""
+    keras = load_keras()
+    alone = isinstance(operation, keras.layers.Layer) and not isinstance(operation, keras.Model)
+    return alone and held_model(operation) is None
 
 
 @contextmanager

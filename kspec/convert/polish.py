@@ -59,6 +59,9 @@ def _short(key: str, value: Any, blocks: Firsts) -> Any:
     if len(value) > 1:
         return value
     ((only, item),) = value.items()
+    if isinstance(item, dict) and len(item) == 1 and next(iter(item)) in blocks:  # a block in the place of a layer
+        ((block, given),) = item.items()
+        return {block: given} if given else block
     first = blocks[key][0] if blocks.get(key) else _first(key, only)
     plain = isinstance(item, (int, float, bool)) or (isinstance(item, str) and item != "")
     return item if only == first and (plain or _is_numbers(item)) else value

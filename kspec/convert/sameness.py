@@ -14,6 +14,7 @@ from kspec.convert.minimal import comparable, serialized
 from kspec.convert.ordering import Call, ordered_calls
 from kspec.model.backend import load_keras
 from kspec.model.ends import ends, names_of_ends, source
+from kspec.model.levels import held_model
 from kspec.model.private import call_arguments, graph_of, made_by
 
 
@@ -35,6 +36,8 @@ def paired(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
         seen.add(id(layer))
         if isinstance(layer, load_keras().Model):
             yield from paired(layer, twin)
+        elif held_model(layer) is not None:
+            yield from paired(held_model(layer), held_model(twin))
         else:
             yield layer, twin
 
@@ -94,7 +97,12 @@ class _Pair:
         if not isinstance(one, self.keras.layers.Layer):
             mine, theirs = ({**each.get_config(), "name": ""} for each in (one, other))
             return "" if _plain(mine) == _plain(theirs) else "the parameters differ"
+        inside = [held_model(each) for each in (one, other)]
+        if None not in inside and (what := self._operations(*inside)):
+            return what
         mine, theirs = serialized(one), serialized(other)
+        if None not in inside:  # where the configurations have other names
+            del mine["config"]["layer"], theirs["config"]["layer"]
         if comparable(mine) != comparable(theirs):
             return "the configuration differs"
         return "" if mine["config"].get("dtype") == theirs["config"].get("dtype") else "the dtype policy differs"

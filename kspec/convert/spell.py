@@ -18,7 +18,7 @@ from kspec.convert.notation import frozen_text
 from kspec.convert.polish import polished, without_marks
 from kspec.convert.shapes import operation_of, operations
 from kspec.spec.canonical import arguments, outputs_data
-from kspec.spec.graph import Graph, Layer, Ref, refs
+from kspec.spec.graph import Graph, Held, Layer, Ref, refs, with_held
 from kspec.spec.objects import Object
 from kspec.spec.stepform import BESIDE, WORDS
 from kspec.spec.walk import snake_case
@@ -46,9 +46,9 @@ def spelled(graph: Graph, sections: Mapping[str, Any]) -> dict[str, Any]:
 def _pads_variously(graph: Graph) -> bool:
     """Whether layers of one kind are padded both ways, which may be all that differs between copies of a block."""
     found: dict[str, set[Any]] = {}
+    if any(map(_pads_variously, graph.levels())):
+        return True
     for layer in graph.layers.values():
-        if isinstance(layer.operation, Graph) and _pads_variously(layer.operation):
-            return True
         if isinstance(layer.operation, Object):
             found.setdefault(layer.operation.name, set()).add(frozen_text(arguments(layer.operation).get("padding")))
     return any(len(paddings) > 1 for paddings in found.values())
@@ -133,9 +133,19 @@ class _Speller:
     def operation(self, layer: Layer, prefix: str) -> Step:
         operation = layer.operation
         if isinstance(operation, Object):
-            return operation_data(operation)
+            return operation_data(with_held(operation, lambda _, held: self.held(held, prefix)))
         assert isinstance(operation, Graph)
-        name = self._name(f"{prefix}{layer.name}")
+        return {self.block(operation, layer.name, prefix): {}}
+
+    def held(self, held: Held[Graph], prefix: str) -> dict[str, Any]:
+        """A model that a layer is around, as a use of its block."""
+        frozen = {} if held.trainable is None else {"trainable": held.trainable}
+        name = held.name.rpartition(".")[2]  # it may be a block's already, which has those around it in its name
+        return {self.block(held.model, name, prefix): frozen}
+
+    def block(self, operation: Graph, name: str, prefix: str) -> str:
+        """The name of the block that a model inside is."""
+        name = self._name(f"{prefix}{name}")
         body: dict[str, Any] = {"nested": True}
         names = [given.name for given in operation.inputs]
         if names != ["input"]:
@@ -148,7 +158,7 @@ class _Speller:
         same = self._names.setdefault(frozen_text(body), name)
         if same != name:
             del self.nested[name]
-        return {same: {}}
+        return same
 
     def _name(self, name: str) -> str:
         while name in WORDS or name in BESIDE or name.startswith("ops.") or name in self.nested or _is_layer(name):

@@ -8,6 +8,7 @@ from typing import Any
 
 from kspec.diagnostics import Note, Problem, Route, SpecError
 from kspec.model import errors
+from kspec.model.levels import layers_of, levels
 from kspec.model.private import layers_in, quantized_abstractly
 from kspec.model.quiet import without_keras_warnings
 from kspec.model.weights import load_all
@@ -64,22 +65,16 @@ def load_and_adapt(
 
 def asked(graph: Graph) -> bool:
     """Whether a graph says anything of the kind."""
-    return any(
-        layer.lora is not None
-        or layer.quantize is not None
-        or (isinstance(layer.operation, Graph) and asked(layer.operation))
-        for layer in graph.layers.values()
-    )
+    own = any(layer.lora is not None or layer.quantize is not None for layer in graph.layers.values())
+    return own or any(asked(inner) for inner in graph.levels())
 
 
 def _each(model: Any, graph: Graph, work: Callable[[Any, Layer], Iterator[Problem]]) -> list[Problem]:
     """`work` on every layer of a graph, on those of models inside first."""
-    found: list[Problem] = []
-    for layer in graph.layers.values():
-        if isinstance(layer.operation, Graph):
-            found += _each(model.get_layer(layer.name), layer.operation, work)
+    found = [problem for made, inner in levels(model, graph) for problem in _each(made, inner, work)]
+    for made, layer in layers_of(model, graph):
         if layer.lora is not None or layer.quantize is not None:
-            found += work(model.get_layer(layer.name), layer)
+            found += work(made, layer)
     return found
 
 

@@ -88,8 +88,7 @@ def _policy(spec: Spec) -> Iterator[None]:
 
 
 def _calls(graph: Graph) -> int:
-    inner = sum(_calls(layer.operation) for layer in graph.layers.values() if isinstance(layer.operation, Graph))
-    return len(graph.nodes) + inner
+    return len(graph.nodes) + sum(map(_calls, graph.levels()))
 
 
 def _model(graph: Graph, spec: Spec, walk: Walk, tensors: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from kspec.model.build import Abstract
 from kspec.model.ends import ends, source
 from kspec.model.plan import Call, Plan, Tensor, bytes_of
 from kspec.model.private import calls, graph_of, made_by, trained_by_nature
-from kspec.spec.graph import Graph, Layer, Node, Ref, Saved, refs
+from kspec.spec.graph import Graph, Held, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 
 _Maker = Callable[[Any], tuple[Any, int, int]]
@@ -102,9 +102,18 @@ def _place(ref: Ref, made: Any) -> int:
 
 def _arguments(layer: Layer, node: Node) -> str:
     operation = layer.operation
-    own = operation.args if isinstance(operation, Object) else id(operation)
+    own = _plain(operation.args) if isinstance(operation, Object) else id(operation)
     more = tuple(each and each._replace(route=()) for each in (layer.lora, layer.quantize))
     return repr((own, layer.trainable, layer.dtype, node.call, more))
+
+
+def _plain(args: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's arguments; of a model that it is around, what is the same for every copy of it."""
+    return {key: _calls(item.model) if isinstance(item, Held) else item for key, item in args.items()}
+
+
+def _calls(graph: Graph) -> list[Any]:
+    return [(_arguments(graph.layers[node.layer], node), node.positional, node.named) for node in graph.nodes]
 
 
 class _Places:

@@ -15,7 +15,7 @@ from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
 from kspec.model.objects import factory, faults, make
 from kspec.model.private import operation_of, rename, tensor_name
-from kspec.spec.graph import Graph, Input, Layer, Node, Ref, Saved, refs
+from kspec.spec.graph import Graph, Held, Input, Layer, Node, Ref, Saved, held_in, refs, with_held
 from kspec.spec.objects import Object
 from kspec.spec.places import placing
 from kspec.spec.values import MAX_SIZE
@@ -142,7 +142,7 @@ class Walk:
         named = {key: _filled(item, picked) for key, item in node.named.items()}
         if not isinstance(operation, Object) or operation.kind != "ops":
             if node.layer not in layers:
-                layers[node.layer] = self._layer(layer, positional, heads)
+                layers[node.layer] = self._layer(layer, positional or list(named.values()), heads)
             if layers[node.layer] is None:
                 return None
             if isinstance(operation, Graph):
@@ -253,7 +253,7 @@ class Walk:
             elif isinstance(operation, Saved):
                 made = load_saved(operation, layer.name, layer.route, self.with_weights)
             else:
-                made = self._object(operation, layer, heads)
+                made = self._object(operation, layer, positional, heads)
         except SpecError as error:
             self.problems.extend(error.problems)
             return None
@@ -261,11 +261,18 @@ class Walk:
             made.trainable = layer.trainable
         return made
 
-    def _object(self, operation: Object, layer: Layer, heads: frozenset[str]) -> Any:
+    def _object(self, operation: Object, layer: Layer, positional: list[Any] | None, heads: frozenset[str]) -> Any:
         policy = layer.dtype
         if policy is None and layer.name in heads:
             policy = "float32"
         given = operation.args if policy is None else {**with_policy(operation.args, policy), "dtype": policy}
+        if held_in(operation):
+            if not positional:
+                return None
+            tensor = positional[0]
+            given = with_held(
+                operation._replace(args=dict(given)), lambda _, held: self._held(held, layer, tensor, heads)
+            ).args
         try:
             arguments = make(given)
         except SpecError:
@@ -295,8 +302,26 @@ class Walk:
                 for given, tensor in zip(inputs, tensors, strict=True)
             )
         inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
+        return self._inner(graph._replace(name=layer.name, inputs=inputs), inner)
+
+    def _held(self, held: Held[Graph], layer: Layer, tensor: Any, heads: frozenset[str]) -> Any:
+        """The model that TimeDistributed is around: its input is one step in time of the tensor that reaches it."""
+        graph = held.model
+        if len(tensor.shape) < 3:
+            message = f"`{layer.name}` takes (batch, time, …), and {errors.shown_shape(tensor)} reaches it"
+            raise SpecError(Problem("shape", message, layer.route, at="key", uses=layer.uses))
+        shape = (tensor.shape[0], *tensor.shape[2:])
+        given = graph.inputs[0]._replace(arguments={"batch_shape": shape, "dtype": str(tensor.dtype)})
+        inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
+        made = self._inner(graph._replace(name=held.name, inputs=(given,)), inner)
+        if made is not None and held.trainable is not None:
+            made.trainable = held.trainable
+        return made
+
+    def _inner(self, graph: Graph, heads: frozenset[str]) -> Any:
+        """A model inside, with names of its own. Raises SpecError for what is wrong in it."""
         walk = Walk(self.with_weights)
-        made = walk.model(graph._replace(name=layer.name, inputs=inputs), inner, {})
+        made = walk.model(graph, heads, {})
         if walk.problems:
             raise SpecError(walk.problems)
         return made

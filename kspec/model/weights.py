@@ -15,6 +15,7 @@ from kspec.diagnostics import KspecError, Problem, Route, SpecError, UsageError,
 from kspec.model.admission import read_config
 from kspec.model.archive import reason
 from kspec.model.backend import load_keras
+from kspec.model.levels import layers_of, levels
 from kspec.model.npyheader import START, parsed
 from kspec.model.private import layers_in
 from kspec.model.tensorfile import Held, declared, read
@@ -31,12 +32,11 @@ def load_all(model: Any, graph: Graph, path: str | None) -> None:
     """
     if path is not None:
         load_into(model, Path(path), ("weights",))
-    for layer in graph.layers.values():
-        made = model.get_layer(layer.name) if layer.weights is not None or isinstance(layer.operation, Graph) else None
+    for made, layer in layers_of(model, graph):
         if layer.weights is not None:
             load_into(made, Path(layer.weights), (*layer.route[:-1], "weights"))
-        if isinstance(layer.operation, Graph):
-            load_all(made, layer.operation, None)
+    for made, inner in levels(model, graph):
+        load_all(made, inner, None)
 
 
 def arrays_of(path: Path) -> list[Array]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kspec import catalog
 from kspec.diagnostics import Problem, Route, listing, suggestion
-from kspec.spec.graph import Graph, Lora, Quantize
+from kspec.spec.graph import Graph, Layer, Lora, Quantize, held_in
 from kspec.spec.objects import Checker, Object
 from kspec.spec.steps import Nested, Shared, Step, Unknown
 from kspec.spec.values import shown
@@ -106,8 +106,8 @@ def settled(
     found: dict[str, Any] = {}
     for word in READERS:
         value = words.get(word, getattr(here.context, word))
-        if value is None or isinstance(operation, (Shared, Unknown, Graph)):
-            continue
+        if value is None or isinstance(operation, (Shared, Unknown, Graph)) or held_in(operation):
+            continue  # of a block that a layer is around the layers have them
         if isinstance(operation, Object) and not has(operation, value):
             if word in words and operation.kind != "ops":
                 _refuse(operation, value, here, walk)
@@ -135,6 +135,7 @@ def _is_taken(word: str, steps: Sequence[Step]) -> bool:
     return any(
         getattr(step, word) is not None
         or (isinstance(step.operation, Nested) and _is_taken(word, step.operation.steps))
+        or any(_is_taken(word, held.model.steps) for held in held_in(step.operation))
         for step in steps
     )
 
@@ -161,7 +162,7 @@ def _refuse(operation: Object, value: Lora | Quantize, here: Here, walk: Walk) -
 
 def has(operation: Object, value: Lora | Quantize) -> bool:
     """Whether a layer, or one inside it, has LoRA or can be quantized; Keras says so by an argument of each."""
-    if operation.kind == "ops":
+    if operation.kind == "ops" or held_in(operation):
         return False
     entry = catalog.find(operation.kind, operation.name)
     if entry is None and operation.kind == "layers":
@@ -198,10 +199,16 @@ def written(value: Lora | Quantize) -> Any:
 def untrained(graph: Graph, frozen: bool = False) -> Iterator[Problem]:
     """Layers of whole numbers that training would leave as they are, though nothing freezes them."""
     for layer in graph.layers.values():
-        held = frozen or layer.trainable is False
-        if isinstance(layer.operation, Graph):
-            yield from untrained(layer.operation, held)
-        elif layer.quantize is not None and layer.quantize.mode in WHOLE and layer.lora is None and not held:
-            message = f"{layer.quantize.mode} is for models that are trained: `{layer.name}` would not learn"
-            help = "quantize what was trained without it; or write `lora: 8` or `trainable: false` beside it"
-            yield Problem("not-supported", message, layer.quantize.route, help, uses=layer.uses)
+        yield from _untrained(layer, frozen)
+
+
+def _untrained(layer: Layer, frozen: bool) -> Iterator[Problem]:
+    frozen = frozen or layer.trainable is False
+    if isinstance(layer.operation, Graph):
+        yield from untrained(layer.operation, frozen)
+    elif layer.quantize is not None and layer.quantize.mode in WHOLE and layer.lora is None and not frozen:
+        message = f"{layer.quantize.mode} is for models that are trained: `{layer.name}` would not learn"
+        help = "quantize what was trained without it; or write `lora: 8` or `trainable: false` beside it"
+        yield Problem("not-supported", message, layer.quantize.route, help, uses=layer.uses)
+    for held in held_in(layer.operation):
+        yield from untrained(held.model, frozen or held.trainable is False)

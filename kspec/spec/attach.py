@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kspec import catalog, reads
 from kspec.diagnostics import Note, Problem, Route, SpecError, listing, suggestion
 from kspec.spec.datasection import PARTS, check_code
-from kspec.spec.graph import Saved
+from kspec.spec.graph import Saved, held_in, with_models
 from kspec.spec.objects import Object
 from kspec.spec.project import Project, confined, resolve
 from kspec.spec.steps import UNKNOWN, Expanded, Nested, Step
@@ -55,7 +55,7 @@ def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker
     have."""
     attacher = _Attacher(around, checker)
     steps = expanded.steps
-    if any(step.weights is not None or step.operation.__class__ in (Saved, Nested) for step in steps):
+    if any(_may_name_files(step) for step in steps):
         steps = tuple(attacher.step(step) for step in steps)
     update: dict[str, Any] = {}
     if spec.weights is not None:
@@ -72,6 +72,10 @@ def files(spec: Spec, expanded: Expanded, around: Surroundings, checker: Checker
         expanded._replace(steps=steps, named=expanded.named and attacher.named),
         attacher.steps,
     )
+
+
+def _may_name_files(step: Step) -> bool:
+    return step.weights is not None or step.operation.__class__ in (Saved, Nested) or bool(held_in(step.operation))
 
 
 class _Attacher:
@@ -144,11 +148,13 @@ class _Attacher:
                 step = step._replace(weights=str(path))
         operation = step.operation
         if isinstance(operation, Nested):
-            inner = tuple(self.step(each) for each in operation.steps)
-            return step._replace(operation=operation._replace(steps=inner))
+            return step._replace(operation=self._inside(operation))
         if isinstance(operation, Saved):
             return self._saved(step, operation)
-        return step
+        return step._replace(operation=with_models(operation, self._inside)) if held_in(operation) else step
+
+    def _inside(self, nested: Nested) -> Nested:
+        return nested._replace(steps=tuple(map(self.step, nested.steps)))
 
     def _saved(self, step: Step, operation: Saved) -> Step:
         path = self.path(operation.path, step.route, step.uses)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Container, Mapping
+from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route, listing, nearest, suggestion
 from kspec.spec import adapting
 from kspec.spec.expressions import UNREAD, WRONG
-from kspec.spec.graph import Ref, indexed
+from kspec.spec.graph import Held, Ref, indexed
+from kspec.spec.objects import Known
 from kspec.spec.stepform import WORDS, refuse
 from kspec.spec.steps import UNKNOWN, Nested, Shared, Step, Unknown
 from kspec.spec.values import shown
@@ -22,13 +23,7 @@ KEYS = ("vars", "inputs", "outputs", "layers", "nested")
 def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     """A use of a block; the tensor (or tensors) it gives."""
     context = here.context
-    if block not in context.blocks and len(context.blocks) >= MAX_DEPTH:
-        message, help = f"blocks use each other more than {MAX_DEPTH} deep", "put some of them into one"
-        walk.wrong("block-recursion", message, here.route, context, help, at="key")
-        return None
-    if block in context.blocks:
-        chain = " → ".join((*context.blocks, block))
-        walk.wrong("block-recursion", f"a block cannot use itself: {chain}", here.route, context, at="key")
+    if not _may_be_used(block, here, walk):
         return None
     words = _without_words_inside(block, value, words, here, walk)
     if isinstance(words.get("name"), list):
@@ -59,6 +54,93 @@ def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
     if context.shares is not None:
         inner = inner._replace(shares=context.shares + name[len(context.scope.prefix) :] + ".")
     return _inline(Use(block, variables, f"{name}."), name, wires, inner, here, walk)
+
+
+def _may_be_used(block: str, here: Here, walk: Walk) -> bool:
+    """Whether a block neither is inside itself nor too deep in others."""
+    around = here.context.blocks
+    if block in around:
+        chain = " → ".join((*around, block))
+        walk.wrong("block-recursion", f"a block cannot use itself: {chain}", here.route, here.context, at="key")
+        return False
+    if len(around) >= MAX_DEPTH:
+        message, help = f"blocks use each other more than {MAX_DEPTH} deep", "put some of them into one"
+        walk.wrong("block-recursion", message, here.route, here.context, help, at="key")
+        return False
+    return True
+
+
+class Place(NamedTuple):
+    """A block in the place of a layer: its name, what is given to it, and the other arguments of the layer around."""
+
+    block: str
+    value: Any
+    route: Route
+    rest: dict[str, Any]
+
+
+def place(known: Known, value: Any, route: Route, blocks: Container[str]) -> Place | None:
+    """The block in what stands behind a layer's colon: `TimeDistributed: frame`, or `{layer: {frame: {width: 8}}}`."""
+    if not known.first or known.parameters[known.first].object != "layers":
+        return None
+    rest: dict[str, Any] = {}
+    if isinstance(value, dict) and known.first in value:
+        rest = {key: item for key, item in value.items() if key != known.first}
+        value, route = value[known.first], (*route, known.first)
+    if isinstance(value, str) and value in blocks:
+        return Place(value, None, route, rest)
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in blocks:
+        ((block, given),) = value.items()
+        return Place(block, given, (*route, block), rest)
+    return None
+
+
+def held(place: Place, words: Mapping[str, Any], owner: str, here: Here, walk: Walk) -> Held[Nested] | None:
+    """The model that the layer `owner` is around, with Keras's `name` and `trainable` inside, as layers have them
+    there; None, with the problem noted, where it is wrong. `words` are those beside the owner."""
+    block, context = place.block, here.context
+    if owner not in TAKE_MODELS:
+        message, help = f"{owner} is around a layer, and `{block}` is a model", f"{listing(TAKE_MODELS)} takes one"
+        walk.wrong("wrong-value", message, here.route, context, help, "key")
+        return None
+    own = _own(block, walk) if _may_be_used(block, here, walk) and _body(block, walk) is not None else None
+    if own is None:
+        return None
+    given = place.value if isinstance(place.value, dict) else {}
+    words_inside = {word: given[word] for word in _OF_MODEL if word in given and word not in own}
+    inside = walk.filled(words_inside, here.route, context)
+    left = {key: item for key, item in given.items() if key not in words_inside}
+    variables = _variables(block, left if words_inside else place.value, here, walk)
+    if variables is None or inside is UNKNOWN:
+        return None
+    for word, item in inside.items():
+        if not isinstance(item, _OF_MODEL[word]):
+            what = "a text" if word == "name" else "true or false"
+            walk.wrong("wrong-type", f"`{word}` is {what}, not {shown(item)}", (*here.route, word), context)
+            return None
+    name, trainable = inside.get("name", block), inside.get("trainable")
+    if (wrong := name_problem(name)) is not None:
+        walk.wrong("wrong-value", wrong[0], (*here.route, "name"), context, wrong[1])
+        return None
+    names = _input_names(block, walk)
+    if len(names) != 1:
+        message = f"{owner} gives one tensor, and `{block}` takes {len(names)} ({listing(names)})"
+        walk.wrong("wiring", message, here.route, context, "let the block have one input", "key")
+        return None
+    nested = _nested(Use(block, variables, ""), names, words, here, walk)
+    if isinstance(nested.outputs, (list, dict)) and len(nested.outputs) > 1:
+        message = f"{owner} takes one tensor, and `{block}` gives {len(nested.outputs)}"
+        walk.wrong("wiring", message, here.route, context, "let the block have one output", "key")
+        return None
+    frozen = trainable if trainable is not None else words.get("trainable", context.trainable)
+    adapting.check_frozen(words.get("lora", context.lora), name, frozen, context, walk)
+    return Held(name, nested, trainable, here.route, context.uses)
+
+
+TAKE_MODELS = ("TimeDistributed",)
+"""Layers that can be around a model; others want a recurrent layer, a cell, or a kernel."""
+_OF_MODEL = {"name": str, "trainable": bool}
+"""Arguments of keras.Model that stand among a block's variables where it is in the place of a layer."""
 
 
 def _without_words_inside(
@@ -99,22 +181,14 @@ def _inline(used: Use, name: str, wires: Any, context: Context, here: Here, walk
 
 
 def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
-    """The block as a nested model: its own walk, its own names."""
-    context, block = here.context, used.block
-    names = _input_names(block, walk)
-    inner = walk.inside()
-    scope = Scope("", used.variables, dict.fromkeys(names, ("blocks", block, "inputs")))
-    # `trainable` freezes the nested model itself; a policy is its layers'
-    policy = words.get("dtype", context.dtype)
-    more = (words.get("lora", context.lora), words.get("quantize", context.quantize))
-    below = Context(scope, (*context.uses, here.route), None, policy, None, (*context.blocks, block), *more)
-    last = _steps(block, {key: Ref(key) for key in names}, below, inner)
-    outputs = _outputs(block, last, scope, inner)
-    operation: Any = Nested(block, names, tuple(inner.steps), inner.aliases, outputs)
-    if context.shares is not None:
-        operation = Shared(context.shares + name[len(context.scope.prefix) :])
+    """A use of the block as a nested model."""
+    context = here.context
+    made = _nested(used, _input_names(used.block, walk), words, here, walk)
+    shared = context.shares
+    operation = made if shared is None else Shared(shared + name[len(context.scope.prefix) :])
+    outputs = made.outputs
     trainable, weights = words.get("trainable", context.trainable), words.get("weights")
-    adapting.check_frozen(below.lora, name, trainable, context, walk)
+    adapting.check_frozen(words.get("lora", context.lora), name, trainable, context, walk)
     call, prefix = words.get("call", {}), context.scope.prefix
     walk.steps.append(Step(name, operation, wires, call, trainable, None, weights, here.route, context.uses, prefix))
     if isinstance(outputs, (dict, list)):
@@ -122,6 +196,21 @@ def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here
             walk.aliases.update((f"{name}.{key}", Ref(name, index)) for index, key in enumerate(outputs))
         return [Ref(name, index) for index in range(len(outputs))]
     return Ref(name)
+
+
+def _nested(used: Use, names: tuple[str, ...], words: Mapping[str, Any], here: Here, walk: Walk) -> Nested:
+    """The block as a model: its own walk, its own names; `words` are those beside the step.
+
+    `trainable` freezes the model itself, and is not for here; a policy is its layers'.
+    """
+    context, block = here.context, used.block
+    inner = walk.inside()
+    scope = Scope("", used.variables, dict.fromkeys(names, ("blocks", block, "inputs")))
+    policy = words.get("dtype", context.dtype)
+    more = (words.get("lora", context.lora), words.get("quantize", context.quantize))
+    below = Context(scope, (*context.uses, here.route), None, policy, None, (*context.blocks, block), *more)
+    last = _steps(block, {key: Ref(key) for key in names}, below, inner)
+    return Nested(block, names, tuple(inner.steps), inner.aliases, _outputs(block, last, scope, inner))
 
 
 def look(block: str, walk: Walk) -> tuple[Nested, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from kspec import catalog
 from kspec.spec import adapting
 from kspec.spec.datasection import PARTS
-from kspec.spec.graph import Graph, Layer, Node, Ref, Saved
+from kspec.spec.graph import Graph, Held, Layer, Node, Ref, Saved, with_held
 from kspec.spec.objects import Object
 from kspec.spec.schema import Bound, Data, ExpectedOutput, Spec
 from kspec.spec.stepform import BESIDE, WORDS
@@ -129,11 +129,21 @@ class _Writer:
     def operation(self, layer: Layer, prefix: str) -> dict[str, Any]:
         operation = layer.operation
         if isinstance(operation, Object):
-            return {operation.name: arguments(operation)}
+            return {operation.name: arguments(with_held(operation, lambda _, held: self.held(held, prefix)))}
         if isinstance(operation, Saved):
             cut = {"output": operation.output} if operation.output is not None else {}
             return {"model": self.path(operation.path), **cut}
-        name = self.block_name(f"{prefix}{layer.name}")
+        return {self.block(operation, layer.name, prefix): {}}
+
+    def held(self, held: Held[Graph], prefix: str) -> Any:
+        """A model that a layer is around: its block, with what the model itself is told."""
+        name = self.block(held.model, held.name, prefix)
+        words = held_words(held, name)
+        return {name: words} if words else name
+
+    def block(self, operation: Graph, name: str, prefix: str) -> str:
+        """The name of the block that is written for a model inside."""
+        name = self.block_name(f"{prefix}{name}")
         block: dict[str, Any] = {"nested": True}
         names = [given.name for given in operation.inputs]
         if names != ["input"]:
@@ -143,7 +153,7 @@ class _Writer:
         if outputs is not None:
             block["outputs"] = outputs
         self.blocks[name] = block
-        return {name: {}}
+        return name
 
 
 def _section(value: Any) -> dict[str, Any]:
@@ -174,7 +184,9 @@ def _bound(bound: Bound) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A checked value as spec data: Objects in the notation, literal dollars doubled."""
+    """A checked value as spec data: Objects in the notation, literal dollars doubled, models inside by their names."""
+    if isinstance(value, Held):
+        return value.name
     if isinstance(value, Object):
         args = arguments(value)
         return {value.name: args} if args else value.name
@@ -223,6 +235,12 @@ def _spelled(kind: str | None, value: Any) -> Any:
 def _same(value: Any, default: Any) -> bool:
     """Whether a value is the default, and of its type: 1 is not true."""
     return bool(value == default) and isinstance(value, bool) is isinstance(default, bool)
+
+
+def held_words(held: Held[Graph], block: str) -> dict[str, Any]:
+    """What stands in the use of a block that a layer is around, for the model to be called and frozen as it is."""
+    named = {"name": held.name} if held.name != block else {}
+    return named if held.trainable is None else {**named, "trainable": held.trainable}
 
 
 def is_function(layer: Layer) -> bool:

@@ -5,8 +5,8 @@ A node is a *call* of a layer, so sharing a layer makes no cycle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kspec.diagnostics import Route
 from kspec.spec.objects import Object
@@ -34,6 +34,19 @@ class Saved(NamedTuple):
     output: str | None
 
 
+M = TypeVar("M")
+
+
+class Held(NamedTuple, Generic[M]):
+    """A model that a layer is around, as TimeDistributed can be: a block's flat steps, and once linked its Graph."""
+
+    name: str
+    model: M
+    trainable: bool | None
+    route: Route
+    uses: tuple[Route, ...]
+
+
 class Input(NamedTuple):
     """A tensor fed from outside; `shape` is without the batch axis."""
 
@@ -58,7 +71,10 @@ class Quantize(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What a node calls; made once, however often it is called. `operation` is an Object, a saved model or a Graph."""
+    """What a node calls; made once, however often it is called. `operation` is an Object, a saved model or a Graph.
+
+    An argument of an Object may be a model that it is around: a Held.
+    """
 
     name: str
     operation: Object | Saved | Graph
@@ -101,6 +117,13 @@ class Graph(NamedTuple):
     complete: bool = True
     """Whether every step, input and output is there: what is wrong is left out, and the rest is built abstractly to
     find what else is wrong."""
+
+    def levels(self) -> Iterator[Graph]:
+        """The graphs inside this one: models that are steps, and models that layers are around."""
+        for layer in self.layers.values():
+            if isinstance(layer.operation, Graph):
+                yield layer.operation
+            yield from (held.model for held in held_in(layer.operation))
 
     def cut(self, output: str) -> Graph | None:
         """The graph up to one step's output; None where there is no such step."""
@@ -145,6 +168,25 @@ class Graph(NamedTuple):
         operations = {node.name: self.layers[node.layer].operation for node in self.nodes}
         found = {name: each.output_names() for name, each in operations.items() if isinstance(each, Graph)}
         return {name: names for name, names in found.items() if len(names) > 1}
+
+
+def held_in(operation: Any) -> tuple[Held[Any], ...]:
+    """The models that a layer is around."""
+    args = operation.args.values() if isinstance(operation, Object) else ()
+    return tuple(value for value in args if isinstance(value, Held))
+
+
+def with_held(operation: Any, change: Callable[[str, Held[Any]], Any]) -> Any:
+    """An operation with something else for each model that it is around; `change` has the argument's name, too."""
+    if not held_in(operation):
+        return operation
+    args = operation.args.items()
+    return operation._replace(args={key: change(key, item) if isinstance(item, Held) else item for key, item in args})
+
+
+def with_models(operation: Any, change: Callable[[Any], Any]) -> Any:
+    """An operation with each model that it is around changed."""
+    return with_held(operation, lambda _, held: held._replace(model=change(held.model)))
 
 
 def indexed(name: str) -> tuple[str, int]:

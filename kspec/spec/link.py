@@ -7,11 +7,12 @@ made before it is used.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import MAX_PROBLEMS, Problem, Route
 from kspec.spec.calling import Caller
-from kspec.spec.graph import Graph, Input, Layer, Node, Ref
+from kspec.spec.graph import Graph, Input, Layer, Node, Ref, with_models
 from kspec.spec.names import Names
 from kspec.spec.order import ordered
 from kspec.spec.steps import Expanded, Nested, Shared, Step, Unknown
@@ -144,9 +145,10 @@ class _Linker(Names):
                     continue
             else:
                 owner = step
-                inner: Any = self._graph(step) if operation.__class__ is Nested else operation
-                if inner is None:
-                    continue
+                if isinstance(operation, Nested):
+                    inner: Any = self._graph(step.name, operation, step.uses)
+                else:
+                    inner = with_models(operation, partial(self._inside, uses=step.uses))
                 if step.name not in doubled:
                     own = (step.trainable, step.dtype, step.weights, step.route, step.uses, step.lora, step.quantize)
                     layers[step.name] = Layer(step.name, inner, *own)
@@ -156,10 +158,12 @@ class _Linker(Names):
                 nodes.append(node)
         return [node for node in nodes if node.layer in layers], layers  # `reuse` may call what is wrong
 
-    def _graph(self, step: Step) -> Graph | None:
+    def _inside(self, nested: Nested, uses: tuple[Route, ...]) -> Graph:
+        """The graph of a block that a layer is around."""
+        return self._graph(nested.block, nested, uses)
+
+    def _graph(self, name: str, nested: Nested, uses: tuple[Route, ...]) -> Graph:
         """A nested block's own graph."""
-        nested = step.operation
-        assert isinstance(nested, Nested)
         routes = _inner_inputs(nested)
         inner = _Linker(nested.aliases, routes, self.checker, self.expanded)
         before = len(self.checker.problems)
@@ -167,14 +171,14 @@ class _Linker(Names):
         outputs: Any = nested.outputs
         route: Route = ("blocks", nested.block, "outputs")
         if isinstance(outputs, dict):
-            found = {key: inner.ref(ref, route, "", step.uses) for key, ref in outputs.items()}
+            found = {key: inner.ref(ref, route, "", uses) for key, ref in outputs.items()}
             outputs = _collected(list(found.items()), inner, False) if None not in found.values() else None
         else:
             outputs = inner.final(outputs, ("blocks", nested.block))
         inputs = tuple(Input(name, {}, routes[name]) for name in nested.inputs)
         ready = ordered(nodes, inner.inputs, self.checker)
         right = outputs is not None and len(self.checker.problems) == before and len(nodes) == len(nested.steps)
-        return Graph(step.name, inputs, layers, ready, outputs, complete=right)
+        return Graph(name, inputs, layers, ready, outputs, complete=right)
 
     def _node(self, step: Step, owner: Step) -> Node | None:
         wires = step.wires

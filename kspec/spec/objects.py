@@ -215,6 +215,8 @@ class Checker:
 
     def argument(self, owner: str, parameter: Parameter, value: Any, route: Route) -> Any:
         """One argument's value, checked as far as the catalogue knows."""
+        if isinstance(value, tuple):
+            return value  # a block in the place of a layer, which was read before
         if value.__class__ is int and parameter.object == "schedules" and abs(value) <= MAX_SIZE:
             value = float(value)  # Keras refuses a whole number as a learning rate
         if parameter.object is not None and isinstance(value, (str, dict, list)):
@@ -305,7 +307,7 @@ def _braces(items: list[dict[Any, Any]]) -> str:
 
 
 def objects_in(value: Any) -> list[Object]:
-    """Every Object in a checked value, outermost first."""
+    """Every Object in a checked value, outermost first; those of the models that a layer is around too."""
     if isinstance(value, Object):
         return [value, *objects_in(value.args)]
     if isinstance(value, dict):

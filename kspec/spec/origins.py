@@ -9,7 +9,7 @@ from kspec.diagnostics import Route, Span
 from kspec.spec.canonical import arguments
 from kspec.spec.compiled import Compiled
 from kspec.spec.expressions import variables_of
-from kspec.spec.graph import Graph
+from kspec.spec.graph import Graph, held_in
 from kspec.spec.objects import Checker, Object
 from kspec.spec.places import Source
 from kspec.spec.traces import value_at
@@ -71,6 +71,8 @@ def _layers(source: Source, graph: Graph, path: str) -> Iterator[Origin]:
                 yield Origin(
                     f"{base}.{key}", value, source.span(route), (*_variables_at(source, route, node.uses), *uses)
                 )
+            for held in held_in(layer.operation):
+                yield from _layers(source, held.model, f"{base}.{held.name}")
         else:
             yield Origin(base, layer.operation.path, source.span(node.route), uses)
 

@@ -8,7 +8,7 @@ from typing import Any
 from kspec.diagnostics import Problem, UsageError, listing, suggestion
 from kspec.spec.canonical import canonical, plain
 from kspec.spec.compiled import Compiled
-from kspec.spec.graph import Graph, Ref, Saved
+from kspec.spec.graph import Graph, Held, Ref, Saved, held_in
 from kspec.spec.objects import Object
 from kspec.spec.part import part
 from kspec.spec.steps import Nested, Shared, Step
@@ -61,13 +61,18 @@ def _data(value: Any) -> Any:
 def _step(step: Step, indent: str) -> str:
     operation, inner = step.operation, ""
     if isinstance(operation, Nested):
-        text = f"nested {operation.block}({', '.join(operation.inputs)})"
+        text = _nested(operation)
         inner = "".join(_step(each, indent + "  ") for each in operation.steps)
     else:
         text = _operation(operation)
+        inner = "".join(_step(each, indent + "  ") for held in held_in(operation) for each in held.model.steps)
     uses = "".join(f"  < {'.'.join(map(str, use))}" for use in step.uses)
     route = ".".join(map(str, step.route))
     return f"{indent}{step.name} = {text} <- {_wires(step.wires)}   # {route}{uses}\n{inner}"
+
+
+def _nested(operation: Nested) -> str:
+    return f"nested {operation.block}({', '.join(operation.inputs)})"
 
 
 def _operation(operation: Any) -> str:
@@ -83,6 +88,8 @@ def _operation(operation: Any) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, Object):
         return _operation(value)
+    if isinstance(value, Held):
+        return _nested(value.model) if isinstance(value.model, Nested) else f"model {value.name}"
     if isinstance(value, list):
         return f"[{', '.join(_value(item) for item in value)}]"
     return repr(value)
@@ -108,7 +115,8 @@ def _graph(graph: Graph, indent: str) -> str:
         operation = graph.layers[node.layer].operation
         text = "model" if isinstance(operation, Graph) else _operation(operation)
         lines.append(f"{indent}{node.name}{shared} = {text} <- {', '.join(given)}\n")
-        if isinstance(operation, Graph) and node.name == node.layer:
-            lines.append(_graph(operation, indent + "  "))
+        levels = [operation] if isinstance(operation, Graph) else [held.model for held in held_in(operation)]
+        if node.name == node.layer:
+            lines += [_graph(level, indent + "  ") for level in levels]
     lines.append(f"{indent}outputs {_wires(graph.outputs)}\n")
     return "".join(lines)

@@ -31,7 +31,10 @@ class Nested(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One call. `wires` is `from` with names as Refs: one, a list, or a mapping by call argument."""
+    """One call. `wires` is `from` with names as Refs: one, a list, or a mapping by call argument.
+
+    An argument of an Object may be a block that it is around: a Held.
+    """
 
     name: str
     operation: Object | Shared | Saved | Nested | Graph | Unknown

@@ -83,7 +83,7 @@ def _waiting(model: Any) -> bool:
 
 def _hides(layer: Any) -> bool:
     inner = getattr(layer, "layer", None)
-    return inner is not None and needs_data(inner)
+    return inner is not None and (needs_data(inner) or (_is_model(inner) and _waiting(inner)))
 
 
 def _is_model(layer: Any) -> bool:

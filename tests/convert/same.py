@@ -14,6 +14,7 @@ from kspec import api
 from kspec.convert.imported import imported
 from kspec.importing import import_model
 from kspec.model.backend import load_keras
+from kspec.model.levels import held_model
 from kspec.model.quiet import without_keras_warnings
 from tests.model import twins
 
@@ -38,7 +39,11 @@ def _form(saved: Any, model: Any) -> Any:
         if isinstance(operation, keras.Model):
             own = {"model": _form(layer, operation), "trainable": operation.trainable}
         else:
-            own = {"class": layer["class_name"], "config": _nameless(layer["config"])}
+            given = dict(layer["config"])
+            own = {"class": layer["class_name"]}
+            if (inner := held_model(operation)) is not None:
+                own |= {"model": _form(given.pop("layer"), inner), "trainable": inner.trainable}
+            own["config"] = _nameless(given)
         calls = [_call(node, operation, numbers) for node in layer["inbound_nodes"]]
         layers.append({**own, "calls": calls})
     return {"layers": layers, "outputs": sorted_outputs(_wires(config["output_layers"], numbers))}

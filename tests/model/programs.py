@@ -70,6 +70,8 @@ class Use:
     given: Env
     name: str
     words: dict[str, Any] = field(default_factory=dict)
+    each: bool = False
+    """Whether TimeDistributed is around it."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,11 @@ class _Writer:
             body["layers"] = self.chain(block.chain)
             self.names = outer
             self.blocks[block.name] = body
-        return {block.name: dict(step.given) or None, "name": step.name, **step.words}
+        given = dict(step.given) or None
+        if step.each:
+            held = {block.name: given} if given else block.name
+            return {"TimeDistributed": held, "name": step.name, **step.words}
+        return {block.name: given, "name": step.name, **step.words}
 
 
 # -- by calling Keras --------------------------------------------------------------------------------------------------
@@ -269,11 +275,14 @@ class _Script:
         block, path = step.block, f"{scope.path}{place}/"
         env = {**block.variables, **step.given}
         trainable = step.words.get("trainable", scope.trainable)
-        if not block.nested:
+        if not block.nested and not step.each:
             return self.chain(block.chain, tensor, _Scope(path, env, {}, trainable=trainable), "")
         if path not in self.layers:
-            start = keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name="input")
+            shape = (tensor.shape[0], *tensor.shape[2:]) if step.each else tensor.shape
+            start = keras.Input(batch_shape=shape, dtype=tensor.dtype, name="input")
             made = keras.Model(start, self.chain(block.chain, start, _Scope(path, env, {}), ""))
+            if step.each:
+                made = keras.layers.TimeDistributed(made, name=step.name)
             if trainable is not None:
                 made.trainable = trainable
             self.layers[path] = made

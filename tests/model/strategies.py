@@ -232,7 +232,7 @@ class Drawing:
         )
         block = Block(self.fresh("block"), {"size": self.draw(SMALL)}, chain, self.one(True, False))
         frozen = {"trainable": False} if self.draw(st.integers(0, 4)) == 0 else {}
-        first = Use(block, {}, self.fresh("use"), frozen)
+        first = Use(block, {}, self.fresh("use"), frozen, len(shape) > 1 and self.draw(st.integers(0, 2)) == 0)
         steps: list[Any] = [first]
         if self.one(True, False):
             steps.append(Again(first.name))

@@ -14,10 +14,10 @@ from kspec.convert.literals import quoted
 from kspec.diagnostics import Route
 from kspec.spec.calling import Caller
 from kspec.spec.compiled import Compiled
-from kspec.spec.graph import Graph
+from kspec.spec.graph import Graph, Held, with_held
 from kspec.spec.graph import Saved as SavedModel
 from kspec.spec.objects import Checker, Object
-from kspec.spec.steps import Step
+from kspec.spec.steps import Nested, Step
 from kspec.spec.walk import snake_case
 
 
@@ -115,6 +115,7 @@ class Calls:
         operation = copies[0] if copies else self._checked(key, value, here)
         if operation.kind == "ops":
             return self.function(operation, value, step, here)
+        operation = with_held(operation, lambda key, held: self.held(operation.name, held, value, here))
         arguments = self._arguments(operation, here)
         policy = self.policy(step, here)
         made = self.writer.object(operation, value, here.frame.rename, policy)
@@ -135,6 +136,10 @@ class Calls:
         here.frame.body.append(Make(variable, new, own, here.route))
         here.frame.makers[own] = lambda there: self._again(operation, variable, there)
         return self.applied(step, Kept(variable), arguments, here, own)
+
+    def held(self, owner: str, held: Held[Nested], value: Any, here: Here) -> Text:
+        """A model that the layer `owner` is around, in a variable; `value` is what stands behind the layer's colon."""
+        raise NotImplementedError
 
     def load_step(self, step: Step, made: Any) -> None:
         """A model's own file of weights."""

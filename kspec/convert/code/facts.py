@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
 from kspec.model.heads import float32_heads
-from kspec.spec.graph import Graph, Ref
+from kspec.spec.graph import Graph, Ref, held_in
 from kspec.spec.steps import Expanded, Nested, Step
 
 
@@ -53,8 +53,10 @@ def gives_several(tensor: Any) -> bool:
 def _steps(steps: tuple[Step, ...]) -> Iterator[Step]:
     for step in steps:
         yield step
-        if isinstance(step.operation, Nested):
-            yield from _steps(step.operation.steps)
+        inner = [step.operation, *(held.model for held in held_in(step.operation))]
+        for nested in inner:
+            if isinstance(nested, Nested):
+                yield from _steps(nested.steps)
 
 
 def _heads(graph: Graph, names: frozenset[str]) -> Iterator[tuple[Route, bool]]:
@@ -63,8 +65,9 @@ def _heads(graph: Graph, names: frozenset[str]) -> Iterator[tuple[Route, bool]]:
         operation = layer.operation
         is_head = layer.name in names
         yield layer.route, is_head
-        if isinstance(operation, Graph) and operation.source is None:
-            yield from _heads(operation, float32_heads(operation) if is_head else frozenset())
+        for inner in [operation, *(held.model for held in held_in(operation))]:
+            if isinstance(inner, Graph) and inner.source is None:
+                yield from _heads(inner, float32_heads(inner) if is_head else frozenset())
 
 
 def _is_short(tensor: Any, ref: Ref) -> bool:

@@ -24,8 +24,9 @@ def _check_layers(graph: Graph) -> None:
             refuse(f"Keras loads weights into models, and `{layer.name}` is a layer", route, help)
         if layer.weights is not None:
             _check(layer.weights, route)
-        if isinstance(layer.operation, Graph) and layer.operation.source is None:
-            _check_layers(layer.operation)
+    for inner in graph.levels():
+        if inner.source is None:
+            _check_layers(inner)
 
 
 def _check(path: str, route: Route) -> None:

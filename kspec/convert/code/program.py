@@ -72,6 +72,8 @@ class Make:
     """The weights file that a model loads."""
     shared: bool = False
     """Whether it is a model only because the block is used again."""
+    held: bool = False
+    """Whether it is the model that a layer is around."""
 
 
 @dataclass

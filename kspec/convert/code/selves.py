@@ -29,6 +29,7 @@ from kspec.convert.code.program import (
     Unsaid,
     Use,
 )
+from kspec.convert.code.refusal import refuse
 
 
 class Part(NamedTuple):
@@ -127,6 +128,9 @@ class Selves:
 
     def _made(self, each: Make) -> Call:
         made = each.made
+        if each.held:
+            help = "`--style functional` can say it"
+            refuse(f"a layer is around the model `{each.label}`, which has to be a functional one", each.route, help)
         if isinstance(made, New):
             return made.made
         assert isinstance(made, Model)

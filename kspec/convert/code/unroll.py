@@ -31,8 +31,9 @@ from kspec.convert.literals import quoted
 from kspec.model.heads import float32_heads
 from kspec.spec.canonical import is_function
 from kspec.spec.compiled import Compiled
-from kspec.spec.graph import Graph, Input, Layer, Node, Ref, refs
+from kspec.spec.graph import Graph, Held, Input, Layer, Node, Ref, refs, with_held
 from kspec.spec.graph import Saved as SavedModel
+from kspec.spec.objects import Object
 from kspec.spec.walk import snake_case
 
 
@@ -148,7 +149,7 @@ class Level:
             given = (Argument("", tensor(tensors)), *(Argument(word(key), item) for key, item in constants.items()))
         else:
             given = layer_arguments(operation, positional, named, constants)
-            what = self._layer(layer, several, layer.name in heads)
+            what = self._layer(layer, several, layer.name in heads, positional)
         self._result(node, what, given, passing)
 
     def _result(self, node: Node, what: Any, given: tuple[Argument, ...], passing: bool) -> None:
@@ -162,13 +163,14 @@ class Level:
             targets = (variable,)
         self.body.append(Apply(targets, what, given, node.name, node.route))
 
-    def _layer(self, layer: Layer, several: bool, is_head: bool) -> New | Kept:
+    def _layer(self, layer: Layer, several: bool, is_head: bool, tensors: tuple[Any, ...]) -> New | Kept:
         """A layer: made where it is called, or kept where it is called again."""
         if layer.name in self.makers:
             return Kept(self.makers[layer.name])
         policy = self.writer.value(layer.dtype) if layer.dtype is not None else Text('"float32"') if is_head else None
-        assert not isinstance(layer.operation, (Graph, SavedModel))
-        made = self.writer.object(layer.operation, policy=policy)
+        assert isinstance(layer.operation, Object)
+        operation = with_held(layer.operation, lambda _, held: self._held(held, layer, is_head, tensors))
+        made = self.writer.object(operation, policy=policy)
         extra = [] if layer.trainable is not False else [Argument("trainable", Text("False"))]
         if layer.name in self.named or not _is_automatic(layer):
             extra.append(Argument("name", Text(quoted(layer.name))))
@@ -183,6 +185,15 @@ class Level:
         self.body.append(Make(variable, new, layer.name, layer.route))
         return Kept(variable)
 
+    def _held(self, held: Held[Graph], layer: Layer, is_head: bool, tensors: tuple[Any, ...]) -> Text:
+        """A model that a layer is around, in a variable."""
+        if len(tensors) != 1 or not isinstance(tensors[0], str):
+            raise Unsaid(f"`{layer.name}` is around a model, and is given its tensor by name")
+        variable = self.words.fresh(f"{held.name}_model")
+        made = Model(self._function(held.name, held.model, is_head), (f"{tensors[0]}[:, 0]",), ())
+        self.body.append(Make(variable, made, held.name, layer.route, held.trainable, held=True))
+        return Text(variable)
+
     def _model(self, layer: Layer, operation: Graph | SavedModel, tensors: tuple[Any, ...], is_head: bool) -> str:
         """A model inside: from a file, or by a function."""
         if layer.name in self.makers:
@@ -193,13 +204,13 @@ class Level:
             path, cut = operation.path, operation.output or ""
             self.body.append(Saved(variable, path, cut, frozen, layer.name, layer.route, load, layer.name))
             return variable
-        function = self._function(layer, operation, is_head)
+        function = self._function(layer.name, operation, is_head)
         like = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors
         made = Model(function, () if function.given else tuple(like), ())
         self.body.append(Make(variable, made, layer.name, layer.route, frozen, load))
         return variable
 
-    def _function(self, layer: Layer, graph: Graph, is_head: bool) -> Function:
+    def _function(self, title: str, graph: Graph, is_head: bool) -> Function:
         words = Words(self.outer)
         level = Level(self.writer, words, self.outer, self.functions, {}, frozenset())
         given: list[Given] = []
@@ -211,11 +222,11 @@ class Level:
                 names.append(words.fresh("inputs" if each.name == "input" else each.name))
                 level.variables[each.name] = names[-1]
         if given and names:
-            raise Unsaid(f"`{layer.name}` has inputs of two kinds")
+            raise Unsaid(f"`{title}` has inputs of two kinds")
         level.calls(graph, float32_heads(graph) if is_head else frozenset())
-        name = self.outer.fresh(f"make_{layer.name}")
+        name = self.outer.fresh(f"make_{title}")
         outputs = tuple(str(level.text(ref)) for ref in graph.output_refs())
-        function = Function(name, "model", layer.name, tuple(names), body=level.body, results=outputs, title=layer.name)
+        function = Function(name, "model", title, tuple(names), body=level.body, results=outputs, title=title)
         function.given = given
         if isinstance(graph.outputs, dict):
             function.names = tuple(graph.outputs)

@@ -13,8 +13,10 @@ from kspec.convert.code.outputs import targets
 from kspec.convert.code.program import Apply, Function, Kept, Make, Model, Parameter, Unsaid, Use
 from kspec.convert.code.read import Reader
 from kspec.convert.code.values import has_variables, type_of
+from kspec.spec.blocks import place as find_place
+from kspec.spec.graph import Held
 from kspec.spec.objects import Checker
-from kspec.spec.steps import Step
+from kspec.spec.steps import Nested, Step
 from kspec.spec.variables import resolve_variables
 
 
@@ -52,6 +54,32 @@ class Blocks(Reader):
         return self._called(
             Use(function, variables, _hint(own, automatic, block)), [*wires], function, own, automatic, here
         )
+
+    def held(self, owner: str, held: Held[Nested], value: Any, here: Here) -> Text:
+        known = self.compiled.registry.find("layers", owner)
+        place = known and find_place(known, value, here.route, self.blocks)
+        if not place or not isinstance(tensor := self.wires(here), str):
+            raise Unsaid(f"{owner} is around a model")
+        block, frame = place.block, here.frame
+        own = self.blocks[block].get("vars") or {}
+        given = self._given(block, place.value)
+        given = {name: item for name, item in given.items() if name in own}
+        sample = self._sample(block, given, frame)
+        function = self._function(block, "model", sample)
+        variables = self._variables(function, given, sample, frame)
+        variable = frame.words.fresh(f"{block}_model")
+        made = Model(function, (f"{tensor}[:, 0]",), variables)
+        self._title(function, held.name, frame)
+        frame.body.append(Make(variable, made, held.name, here.route, held.trainable, held=True))
+        return Text(variable)
+
+    def _title(self, function: Function, name: Any, frame: Frame) -> None:
+        """The name of a function's model, where it makes one alone."""
+        self.uses[function.name] = self.uses.get(function.name, 0) + (2 if frame.rounds or not frame.is_top else 1)
+        if self.uses[function.name] == 1 and isinstance(name, str):
+            function.title = name
+        elif self.uses[function.name] > 1:
+            function.title = ""
 
     # -- a use -------------------------------------------------------------------------------------------------
 
@@ -132,11 +160,7 @@ class Blocks(Reader):
         made = Make(variable, Model(function, tuple(wires), variables), label, here.route, frozen, shared=not nested)
         if not nested:
             self.shared.add(variable)
-        self.uses[function.name] = self.uses.get(function.name, 0) + (2 if frame.rounds or not frame.is_top else 1)
-        if self.uses[function.name] == 1 and isinstance(own or automatic, str):
-            function.title = str(own or automatic)
-        elif self.uses[function.name] > 1:
-            function.title = ""
+        self._title(function, own or automatic, frame)
         frame.body.append(made)
         if step is not None:
             self.load_step(step, made)

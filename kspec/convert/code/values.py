@@ -30,6 +30,8 @@ class Writer:
 
     def value(self, value: Any, raw: Any = None, rename: Rename | None = None, policy: Expr | None = None) -> Expr:
         """A checked value. `raw` is the text's own, in which variables stand; `policy` the dtype of a layer around."""
+        if isinstance(value, Text):
+            return value  # a model that was made before
         if rename is not None and isinstance(raw, str) and has_variables(raw) and not isinstance(value, Object):
             return self.variable(value, raw, rename)
         if isinstance(value, Object):

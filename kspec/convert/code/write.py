@@ -101,8 +101,8 @@ def _refuse_adapted(graph: Graph) -> None:
             _refuse_done(layer, "lora", f"enable_lora({layer.lora.rank})", layer.lora.route)
         if layer.quantize is not None:
             _refuse_done(layer, "quantize", f'quantize("{layer.quantize.mode}")', layer.quantize.route)
-        if isinstance(layer.operation, Graph):
-            _refuse_adapted(layer.operation)
+    for inner in graph.levels():
+        _refuse_adapted(inner)
 
 
 def _refuse_done(layer: Layer, word: str, call: str, route: Route) -> None:

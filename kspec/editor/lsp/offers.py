@@ -15,6 +15,7 @@ from kspec.editor.lsp.known import Known
 from kspec.editor.lsp.names import value_in
 from kspec.editor.lsp.slots import BLOCK_KEYS, FORMS, SECTIONS, Grammar, Slot, lone
 from kspec.spec.adapting import MODES
+from kspec.spec.blocks import TAKE_MODELS
 from kspec.spec.places import SECTIONS as TOP
 from kspec.spec.stepform import BESIDE, WORDS
 
@@ -208,6 +209,11 @@ class Offers:
             yield Item(name, "object", insert=self._colon(name) if key else name, rank=3)
         for name in self.grammar.registry.custom:
             yield Item(name, "object", "custom", insert=self._colon(name) if key else name)
+        owner = self.slot.known
+        if kind == "layers" and owner is not None and owner.entry.name in TAKE_MODELS:
+            yield from (
+                Item(name, "block", "block", self._colon(name) if key else name, rank=1) for name in self.grammar.blocks
+            )
 
     def references(self, role: str) -> Iterator[Item]:
         """The names in scope, in the order: those that are given, `previous`, automatic ones."""

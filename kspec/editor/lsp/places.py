@@ -10,7 +10,7 @@ from kspec.editor.lsp.document import Document, Spot
 from kspec.editor.lsp.known import Known
 from kspec.editor.lsp.names import TOP, Given
 from kspec.editor.lsp.positions import Range
-from kspec.editor.lsp.slots import Grammar
+from kspec.editor.lsp.slots import Grammar, lone
 
 _REFS = ("refs", "reuse", "by-output", "by-tensor")
 _TENSOR_KEYS = ("by-output", "by-tensor")
@@ -86,7 +86,8 @@ class Reader:
         role = around.role
         if spot.at == "key":
             return self._key(spot, text, place, role, scope)
-        if role in ("step", "chain") and isinstance(spot.value, str):
+        is_held = text in self.grammar.blocks and lone(around).kind == "layers"
+        if (role in ("step", "chain") or is_held) and isinstance(spot.value, str):
             return self._operation(text, place, spot)
         if role in _REFS and isinstance(spot.value, str) and role not in _TENSOR_KEYS:
             return self._reference(text, place, spot, scope)
@@ -115,7 +116,8 @@ class Reader:
             if text in names.block_variables(self.document.everything, block):
                 return Meaning("variable", text, place, spot, given, given.route)
             return Meaning("argument", text, place, spot)
-        if role in ("step", "chain") and text == self.grammar.operation(self._step(route)):
+        is_held = role in ("object", "arguments") and self.grammar.slot(self.document.everything, route).role == "use"
+        if is_held or (role in ("step", "chain") and text == self.grammar.operation(self._step(route))):
             return self._operation(text, place, spot)
         if role == "refs" and route[:-1] == ("outputs",):
             return Meaning("output", text, place, spot, Given(route, "key", "output"))

@@ -178,6 +178,8 @@ class Grammar(NamedTuple):
         return slot
 
     def _in_object(self, slot: Slot, data: Any, part: Any) -> Slot:
+        if slot.role == "object" and slot.kind == "layers" and part in self.blocks:
+            return Slot("use", name=str(part))
         if slot.role == "object":
             return Slot("arguments", known=self.registry.find(slot.kind, str(part)))
         if slot.role == "call":
@@ -188,6 +190,8 @@ class Grammar(NamedTuple):
             if parameter is not None:
                 return _value(known, parameter)
             first = known.parameters.get(known.first)
+            if first is not None and first.object == "layers" and part in self.blocks:
+                return Slot("use", name=str(part))
             if first is not None and first.object and self.is_object(first.object, data):
                 return Slot("arguments", known=self.registry.find(first.object, part))
         return FREE

@@ -9,6 +9,7 @@ from kspec import catalog
 from kspec.catalog import Entry, Parameter
 from kspec.editor.schema import plain
 from kspec.editor.schema.definitions import Definitions, Schema, reference
+from kspec.spec.blocks import TAKE_MODELS
 from kspec.spec.sections import POLICIES
 from kspec.spec.values import expected, singular
 
@@ -73,11 +74,13 @@ def _entry(entry: Entry, definitions: Definitions) -> Schema:
         typed["errorMessage"] = _usage(entry, first)
     if first is not None and first.object is not None:
         kind = schema.pop("allOf")
+        own = plain.exactly([each.name for each in entry.parameters])
         words = plain.either(plain.exactly(sorted(known(first.object))), "^[A-Z]")
+        names: Schema = {"pattern": words} if entry.name not in TAKE_MODELS else {"not": {"pattern": own}}
         return {
             **schema,
             "allOf": [reference(f"{first.object}.names")],
-            "if": {"type": "object", "minProperties": 1, "propertyNames": {"pattern": words}},
+            "if": {"type": "object", "minProperties": 1, "propertyNames": names},
             "then": kind[0],
             "else": inside,
         }

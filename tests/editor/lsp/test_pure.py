@@ -346,6 +346,33 @@ def renamed(text: str, word: str, new: str, nth: int = 0) -> str:
     return text
 
 
+HELD = """\
+kspec: 1
+inputs: {x: [4, 8]}
+blocks:
+  frame:
+    vars: {units: null, rate: 0.5}
+    layers: [{Dense: $units}, {Dropout: $rate}]
+layers:
+  - TimeDistributed: {frame: 8}
+  - TimeDistributed: {layer: {frame: {units: 8, trainable: false}}}
+  - TimeDistributed: {layer: frame2}
+  - TimeDistributed: frame2
+""".replace("layers:\n  - Time", "  frame2: {layers: [{Dense: 8}]}\nlayers:\n  - Time", 1)
+
+
+def test_blocks_in_the_place_of_layers() -> None:
+    text = renamed(HELD, "frame:", "eye")
+    assert text.count("frame") == 3
+    assert text.count("eye") == 3
+    assert not checks.fast(text, HERE).problems
+    assert renamed(HELD, "frame2", "last").count("last") == 3
+    assert renamed(HELD, "units: 8", "size").count("size") == 3
+    lines = HELD.splitlines()
+    for word, block in (("frame: 8", "frame:"), ("frame: {units", "frame:"), ("frame2}", "frame2:")):
+        assert lines[target(opened(HELD), word)[1] - 1].startswith(f"  {block}")
+
+
 @pytest.mark.parametrize(
     ("word", "new", "count"),
     [("left", "port", 2), ("image", "picture", 2), ("digit", "number", 3), ("tower", "mast", 2), ("$width", "size", 4),

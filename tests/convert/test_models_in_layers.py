@@ -1,0 +1,243 @@
+"""A layer around a model (`TimeDistributed` of a Sequential one, say): built, imported, trained, written as code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kspec as library
+from kspec.convert.code import trial
+from kspec.convert.sameness import difference
+from kspec.diagnostics import FileError, UsageError
+from kspec.importing import import_model
+from kspec.model.backend import load_keras
+from kspec.model.quiet import without_keras_warnings
+from tests.conftest import run_kspec
+from tests.convert.code.twins import twins as pairs
+from tests.convert.same import assert_survives
+from tests.model import twins
+
+keras = load_keras()
+layers = keras.layers
+
+SPEC = """
+kspec: 1
+seed: 3
+inputs: {frames: [5, 8, 8, 1]}
+blocks:
+  frame:
+    vars: {filters: 4}
+    layers: [{Conv2D: {filters: $filters, kernel_size: 3, activation: relu}}, Flatten, {Dense: 6}]
+layers: [{TimeDistributed: frame}, {TimeDistributed: {Dense: 4}}, {LSTM: 3}, {Dense: 1}]
+"""
+
+
+def chain(**more: Any) -> Any:
+    steps = [keras.Input((8, 8, 1)), layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(6)]
+    return keras.Sequential(steps, **more)
+
+
+def classifier(inner: Any) -> Any:
+    inputs = keras.Input((5, 8, 8, 1), name="frames")
+    y = layers.TimeDistributed(inner)(inputs)
+    y = layers.TimeDistributed(layers.Dense(4))(y)
+    y = layers.LSTM(3)(y)
+    return keras.Model(inputs, layers.Dense(1)(y))
+
+
+def frozen() -> Any:
+    inner = chain(name="base")
+    inner.trainable = False
+    return classifier(inner)
+
+
+def frozen_around() -> Any:
+    model = classifier(chain(name="base"))
+    model.layers[1].trainable = False
+    return model
+
+
+def graph_inside() -> Any:
+    """A model that branches, with a model and one more layer around one inside."""
+    start = keras.Input((3, 4))
+    deep = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="a"), layers.BatchNormalization()], name="deep")
+    y = layers.TimeDistributed(deep, name="each")(start)
+    y = keras.Sequential([keras.Input((3, 2)), layers.Dense(2)], name="nested")(y)
+    inner = keras.Model(start, layers.Concatenate()([y, layers.Dense(2)(start)]), name="inner")
+    inputs = keras.Input((2, 3, 4))
+    return keras.Model(inputs, layers.TimeDistributed(inner)(inputs))
+
+
+def called_twice() -> Any:
+    left, right = keras.Input((5, 4)), keras.Input((7, 4))
+    shared = layers.TimeDistributed(keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="tower"))
+    pooled = [layers.GlobalAveragePooling1D()(shared(each)) for each in (left, right)]
+    return keras.Model([left, right], layers.Subtract()(pooled))
+
+
+def open_in_time() -> Any:
+    inputs = keras.Input((None, 4))
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="tanh")])
+    return keras.Model(inputs, layers.TimeDistributed(inner)(inputs))
+
+
+def in_sixteen_bits() -> Any:
+    policy = {"dtype": "mixed_bfloat16"}
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, **policy), layers.Dense(3, dtype="float32")])
+    inputs = keras.Input((5, 4))
+    y = layers.TimeDistributed(inner, **policy)(layers.Dense(4, **policy)(inputs))
+    return keras.Model(inputs, layers.Dense(2, dtype="float32")(layers.Dense(2, **policy)(y)))
+
+
+def differing_in_numbers() -> Any:
+    inputs = keras.Input((5, 4))
+    y = inputs
+    for units in (3, 4, 5):
+        steps = [layers.LayerNormalization(), layers.Dense(units, activation="relu"), layers.Dense(4)]
+        y = layers.TimeDistributed(keras.Sequential([keras.Input((4,)), *steps], name=f"step_{units}"))(y)
+    return keras.Model(inputs, y)
+
+
+def with_lora() -> Any:
+    model = open_in_time()
+    model.layers[1].layer.layers[0].enable_lora(2)
+    return model
+
+
+MODELS = (
+    *(frozen, frozen_around, graph_inside, called_twice, open_in_time),
+    *(in_sixteen_bits, differing_in_numbers, with_lora),
+)
+
+
+@pytest.mark.parametrize("names", ["needed", "all"])
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+def test_survives(make: Any, names: Any) -> None:
+    assert_survives(make(), names=names)
+
+
+def test_is_read_from_files(tmp_path: Path) -> None:
+    start = keras.Input((8, 8, 1))
+    y = layers.Dense(6)(layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(start)))
+    model = classifier(keras.Model(start, y, name="base"))
+    model.layers[1].layer.trainable = False  # of a Sequential one Keras loses it in files
+    with without_keras_warnings():
+        model.save(tmp_path / "m.keras")
+    names = ("-o", tmp_path / "m.yaml", "--weights", tmp_path / "m.weights.h5")
+    run = run_kspec("import", tmp_path / "m.keras", *names)
+    assert run.status == 0, run.err
+    text = (tmp_path / "m.yaml").read_text("utf-8")
+    assert "  - TimeDistributed: {base: {trainable: false}}\n" in text
+    assert "  - TimeDistributed: {layer: {Dense: {units: 4}}}\n" in text
+    again = library.load(tmp_path / "m.yaml").build()
+    twins.assert_same_outputs(keras.saving.load_model(tmp_path / "m.keras"), again)
+
+
+def test_blocks_that_differ_in_numbers_are_one() -> None:
+    text = import_model(differing_in_numbers())
+    assert "  - TimeDistributed: {step: {units: 3}}\n  - TimeDistributed: {step: {units: 4}}\n" in text
+
+
+def test_builds_what_keras_builds() -> None:
+    built = library.loads(SPEC).build()
+    twin = twins.in_fresh_keras(lambda: classifier(chain(name="frame")), 3)
+    for weight, theirs in zip(built.weights, twin.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(weight.value), np.asarray(theirs.value))
+    twins.assert_same_outputs(built, twin)
+    assert built.layers[1].layer.name == "frame"
+
+
+def test_trains(tmp_path: Path) -> None:
+    spec = library.loads(SPEC + "compile: {optimizer: sgd, loss: mse}\nfit: {epochs: 2, batch_size: 8}\n")
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(32, 5, 8, 8, 1)).astype("float32"), random.normal(size=(32, 1)).astype("float32")
+    np.savez(tmp_path / "data.npz", frames=x, dense=y)
+    result = spec.fit(data=tmp_path / "data.npz")
+    twin = twins.in_fresh_keras(lambda: classifier(chain(name="frame")), 3)
+    twin.compile("sgd", "mse")
+    assert result.history[-1]["loss"] < twin.evaluate(x, y, verbose=0)
+
+
+def test_a_model_that_is_wrapped_and_called_too_is_refused() -> None:
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(4)], name="shared")
+    inputs = keras.Input((5, 4))
+    y = layers.GlobalAveragePooling1D()(layers.TimeDistributed(inner, name="each")(inputs))
+    model = keras.Model(inputs, inner(y))
+    with pytest.raises(FileError, match=r"`shared`.*is in the models"):
+        import_model(model)
+
+
+def test_what_is_frozen_inside_is_a_difference() -> None:
+    assert difference(frozen(), frozen()) == ""
+    assert "what is trained differs" in difference(frozen(), classifier(chain()))
+    assert "what is trained differs" in difference(frozen(), frozen_around())
+
+
+STYLES = ("functional", "sequential")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_as_code(style: Any, tmp_path: Path) -> None:
+    built = library.loads(SPEC).build()
+    notes: list[str] = []
+    text = library.code(library.loads(SPEC), style=style, tell=notes.append)
+    assert not notes
+    assert "layers.TimeDistributed(frame_model)" in text
+    made = trial.run(text, tmp_path, frozenset())["build_model"]()
+    for layer, twin in pairs(built, made):
+        for weight, theirs in zip(twin.weights, layer.weights, strict=True):
+            weight.assign(theirs.value)
+    twins.assert_same_outputs(built, made)
+
+
+LOOP = """
+inputs: {x: [5, 4]}
+vars: {depth: 3}
+blocks:
+  step: {vars: {units: null}, layers: [{Dense: $units}, {Dense: 4}]}
+layers:
+  - repeat: {i: $depth}
+    layers: [{TimeDistributed: {step: {units: $(i + 2), trainable: false}}}]
+  - TimeDistributed: {layer: {step: 7}}
+    name: again
+  - reuse: again
+"""
+
+
+def test_code_of_layers_around_models_in_loops() -> None:
+    notes: list[str] = []
+    text = library.code(library.loads("kspec: 1\n" + LOOP), tell=notes.append)
+    assert not notes
+    assert text.count("def make_step(") == 1
+    assert "        step_model = make_step(x[:, 0], units=i + 2)\n        step_model.trainable = False\n" in text
+
+
+def test_code_as_a_subclass_is_refused() -> None:
+    with pytest.raises(UsageError, match="has to be a functional one") as caught:
+        library.code(library.loads(SPEC), style="subclass")
+    assert "--style functional" in caught.value.problems[0].help
+
+
+def test_weights_and_adapted_layers_inside(tmp_path: Path) -> None:
+    inside = "{layers: [{Dense: 2, weights: d.npz, name: d}]}"
+    (tmp_path / "kspec.yaml").write_text(
+        f"kspec: 1\ninputs: {{x: [3, 2]}}\nblocks: {{b: {inside}}}\nlayers: [{{TimeDistributed: b}}]\n"
+    )
+    np.savez(tmp_path / "d.npz", kernel=np.eye(2, dtype="float32"), bias=np.ones(2, "float32"))
+    built = library.load(tmp_path / "kspec.yaml").build()
+    x = np.arange(6, dtype="float32").reshape(1, 3, 2)
+    np.testing.assert_array_equal(np.asarray(built(x)), x + 1)
+
+
+def test_statistics_inside_are_asked_for(tmp_path: Path) -> None:
+    spec = library.loads(
+        "kspec: 1\ninputs: {x: [3, 2]}\nblocks: {b: {layers: [Normalization]}}\nlayers: [{TimeDistributed: b}]\n"
+        "outputs: {y: time_distributed}\ncompile: {loss: mse}\nfit: {epochs: 1}\n"
+    )
+    np.savez(tmp_path / "data.npz", x=np.zeros((4, 3, 2), "float32"), y=np.zeros((4, 3, 2), "float32"))
+    with pytest.raises(library.SpecError) as caught:
+        spec.fit(data=tmp_path / "data.npz")
+    assert caught.value.problems[0].code == "cannot-adapt"
