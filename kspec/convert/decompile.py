@@ -98,12 +98,15 @@ class _Level:
         self.node_of: dict[tuple[int, int], str] = {}
         """The step's name of an operation's call."""
 
-    def graph(self, model: Any, name: str, *, nested: bool = False) -> Graph:
+    def graph(self, model: Any, name: str, reaching: list[Any] | None = None) -> Graph:
+        """The graph of a model, or of one inside another with what reaches its inputs there first."""
         check_functional(model)
+        nested = reaching is not None
         self.frozen = nested and model.trainable is False
         inner = graph_of(model)
         self.is_fed_one = len(inner.inputs) == 1
-        inputs = tuple(self._input(tensor, nested) for tensor in inner.inputs)
+        like = reaching if reaching is not None else [None] * len(inner.inputs)
+        inputs = tuple(map(self._input, inner.inputs, like))
         if isinstance(structure_of_inputs(inner), Mapping) and not nested:
             self.notes.append("the inputs are a mapping in Keras, and a list here: both take them by name")
         calls = ordered_calls(model)
@@ -121,15 +124,17 @@ class _Level:
                 if id(operation) not in made:
                     self.homes.settle(operation, name)
                     made[id(operation)] = step
-                    layers[step] = self._layer(operation, step)
+                    layers[step] = self._layer(operation, step, call)
                 node = self._call(call, step, made[id(operation)])
             nodes.append(node)
         return Graph(name, inputs, layers, tuple(nodes), self._outputs(inner, nodes))
 
     # -- ends --------------------------------------------------------------------------------------------------
 
-    def _input(self, tensor: Any, nested: bool) -> Input:
+    def _input(self, tensor: Any, like: Any) -> Input:
+        """An input; of a model inside another it says nothing where it is `like` the tensor that reaches it."""
         operation, index, _ = made_by(tensor)
+        nested = like is not None
         own = operation.name if self.all_names else uncounted(operation.name)
         # A block's only input is `input` by itself.
         is_own = nested and not self.all_names and own in ("input_layer", "input") and self.is_fed_one
@@ -137,7 +142,7 @@ class _Level:
         if name != own and own == operation.name and not nested:
             self.notes.append(f"the input `{operation.name}` is called `{name}`: a name has no spaces, and is no word")
         self.node_of[id(operation), index] = name
-        if nested:
+        if like is not None and _kind(like) == _kind(tensor):
             return Input(name, {}, ("inputs", name))
         shape = list(tensor.shape)
         arguments: dict[str, Any] = {"shape": shape[1:]} if shape[0] is None else {"batch_shape": shape}
@@ -229,14 +234,14 @@ class _Level:
     def _inside(self) -> _Level:
         return _Level(self.policy, self.minimal, self.notes, self.all_names, self.homes)
 
-    def _layer(self, layer: Any, name: str) -> Layer:
+    def _layer(self, layer: Any, name: str, call: Call) -> Layer:
         frozen = False if layer.trainable is False and not self.frozen else None
         if isinstance(layer, load_keras().Model):
-            inner = self._inside().graph(layer, name, nested=True)
+            inner = self._inside().graph(layer, name, list(map(_like, _given(call))))
             return Layer(name, inner, frozen, None, None, (), ())
         if (model := held_model(layer)) is not None:
             policy = self._policy(serialized(layer), name)
-            return Layer(name, self._around(layer, model, frozen, policy), frozen, policy, None, (), ())
+            return Layer(name, self._around(call, model, frozen, policy), frozen, policy, None, (), ())
         found = apart(serialized(layer), layer.name)
         policy = self._policy(found.saved, name)
         operation = self.minimal.operation(found.saved, policy, layer.name)
@@ -248,15 +253,39 @@ class _Level:
         own = written(found, name) if found is not None else None
         return None if own == self.policy else own
 
-    def _around(self, layer: Any, model: Any, frozen: bool | None, policy: Any) -> Object:
+    def _around(self, call: Call, model: Any, frozen: bool | None, policy: Any) -> Object:
         """A layer that has a model for its only argument; its `policy` is that of the layers inside, as a spec has
         it."""
+        layer = call.operation
         self.homes.settle(model, layer.name)
         inside = self._inside()
         inside.policy = policy if policy is not None else self.policy
-        graph = inside.graph(model, model.name, nested=True)
+        graph = inside.graph(model, model.name, [_like(tensor, step=True) for tensor in _given(call)])
         trainable = False if model.trainable is False and frozen is None and not self.frozen else None
         return Object("layers", type(layer).__name__, {"layer": Held(model.name, graph, trainable, (), ())}, ())
+
+
+class _Like(NamedTuple):
+    """What a tensor is like that reaches a model inside."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+def _like(tensor: Any, *, step: bool = False) -> _Like:
+    """A tensor, or a `step` in time of it."""
+    shape = tuple(tensor.shape)
+    return _Like((shape[0], *shape[2:]) if step else shape, str(tensor.dtype))
+
+
+def _kind(tensor: Any) -> Any:
+    return tuple(tensor.shape), str(tensor.dtype)
+
+
+def _given(call: Call) -> list[Any]:
+    """The tensors that a model, or a layer around one, is called with."""
+    first = next(iter(bind(call.operation, call.place).values.values()))
+    return [item for item in load_keras().tree.flatten(first) if hasattr(item, "_keras_history")]
 
 
 def _has_tensor(value: Any) -> bool:

@@ -17,7 +17,7 @@ from kspec.convert.hoist import hoist, unmarked
 from kspec.convert.notation import frozen_text
 from kspec.convert.polish import polished, without_marks
 from kspec.convert.shapes import operation_of, operations
-from kspec.spec.canonical import arguments, outputs_data
+from kspec.spec.canonical import arguments, block_inputs, outputs_data
 from kspec.spec.graph import Graph, Held, Layer, Ref, refs, with_held
 from kspec.spec.objects import Object
 from kspec.spec.stepform import BESIDE, WORDS
@@ -147,9 +147,9 @@ class _Speller:
         """The name of the block that a model inside is."""
         name = self._name(f"{prefix}{name}")
         body: dict[str, Any] = {"nested": True}
-        names = [given.name for given in operation.inputs]
-        if names != ["input"]:
-            body["inputs"] = names
+        inputs = block_inputs(operation, _input)
+        if inputs is not None:
+            body["inputs"] = inputs
         self.nested[name] = body
         body["layers"] = self.steps(operation, f"{name}.")
         _forget_last_name(body["layers"], operation, {}, inside=True)

@@ -15,7 +15,7 @@ from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
 from kspec.model.objects import factory, faults, make
 from kspec.model.private import operation_of, rename, tensor_name
-from kspec.spec.graph import Graph, Held, Input, Layer, Node, Ref, Saved, held_in, refs, with_held
+from kspec.spec.graph import Graph, Held, Input, Layer, Node, Ref, Saved, refs
 from kspec.spec.objects import Object
 from kspec.spec.places import placing
 from kspec.spec.values import MAX_SIZE
@@ -266,13 +266,12 @@ class Walk:
         if policy is None and layer.name in heads:
             policy = "float32"
         given = operation.args if policy is None else {**with_policy(operation.args, policy), "dtype": policy}
-        if held_in(operation):
-            if not positional:
-                return None
-            tensor = positional[0]
-            given = with_held(
-                operation._replace(args=dict(given)), lambda _, held: self._held(held, layer, tensor, heads)
-            ).args
+        for key, value in given.items():
+            if isinstance(value, Held):
+                model = self._held(value, layer, positional[0], heads) if positional else None
+                if model is None:
+                    return None  # no tensor reaches it, or something in it is wrong, and is reported
+                given = {**given, key: model}
         try:
             arguments = make(given)
         except SpecError:
@@ -310,8 +309,10 @@ class Walk:
         if len(tensor.shape) < 3:
             message = f"`{layer.name}` takes (batch, time, …), and {errors.shown_shape(tensor)} reaches it"
             raise SpecError(Problem("shape", message, layer.route, at="key", uses=layer.uses))
-        shape = (tensor.shape[0], *tensor.shape[2:])
-        given = graph.inputs[0]._replace(arguments={"batch_shape": shape, "dtype": str(tensor.dtype)})
+        (given,) = graph.inputs
+        if not given.arguments:
+            shape = (tensor.shape[0], *tensor.shape[2:])
+            given = given._replace(arguments={"batch_shape": shape, "dtype": str(tensor.dtype)})
         inner = frozenset(float32_heads(graph)) if layer.name in heads else frozenset()
         made = self._inner(graph._replace(name=held.name, inputs=(given,)), inner)
         if made is not None and held.trainable is not None:

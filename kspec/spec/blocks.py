@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route, listing, nearest, suggestion
 from kspec.spec import adapting
+from kspec.spec.blockinputs import input_names, like
 from kspec.spec.expressions import UNREAD, WRONG
 from kspec.spec.graph import Held, Ref, indexed
 from kspec.spec.objects import Known
@@ -38,7 +39,7 @@ def use(block: str, value: Any, words: Mapping[str, Any], here: Here, walk: Walk
         walk.aliases[name] = UNKNOWN
         return UNKNOWN
     wires = walk.wires(words, here)
-    if UNREAD in _input_names(block, walk):
+    if UNREAD in input_names(block, walk):
         wires = UNKNOWN
     if body.get("nested") is True:
         return _nest(Use(block, variables, ""), name, wires, words, here, walk)
@@ -71,7 +72,8 @@ def _may_be_used(block: str, here: Here, walk: Walk) -> bool:
 
 
 class Place(NamedTuple):
-    """A block in the place of a layer: its name, what is given to it, and the other arguments of the layer around."""
+    """What stands in the place of a layer: its name, what is given to it, and the other arguments of the layer
+    around."""
 
     block: str
     value: Any
@@ -79,19 +81,19 @@ class Place(NamedTuple):
     rest: dict[str, Any]
 
 
-def place(known: Known, value: Any, route: Route, blocks: Container[str]) -> Place | None:
-    """The block in what stands behind a layer's colon: `TimeDistributed: frame`, or `{layer: {frame: {width: 8}}}`."""
+def place(known: Known, value: Any, route: Route) -> Place | None:
+    """What may be a block behind a layer's colon: `TimeDistributed: frame`, or `{layer: {frame: {width: 8}}}`."""
     if not known.first or known.parameters[known.first].object != "layers":
         return None
     rest: dict[str, Any] = {}
     if isinstance(value, dict) and known.first in value:
         rest = {key: item for key, item in value.items() if key != known.first}
         value, route = value[known.first], (*route, known.first)
-    if isinstance(value, str) and value in blocks:
+    if isinstance(value, str):
         return Place(value, None, route, rest)
-    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in blocks:
+    if isinstance(value, dict) and len(value) == 1:
         ((block, given),) = value.items()
-        return Place(block, given, (*route, block), rest)
+        return Place(str(block), given, (*route, block), rest)
     return None
 
 
@@ -122,7 +124,7 @@ def held(place: Place, words: Mapping[str, Any], owner: str, here: Here, walk: W
     if (wrong := name_problem(name)) is not None:
         walk.wrong("wrong-value", wrong[0], (*here.route, "name"), context, wrong[1])
         return None
-    names = _input_names(block, walk)
+    names = input_names(block, walk)
     if len(names) != 1:
         message = f"{owner} gives one tensor, and `{block}` takes {len(names)} ({listing(names)})"
         walk.wrong("wiring", message, here.route, context, "let the block have one input", "key")
@@ -183,7 +185,7 @@ def _inline(used: Use, name: str, wires: Any, context: Context, here: Here, walk
 def _nest(used: Use, name: str, wires: Any, words: Mapping[str, Any], here: Here, walk: Walk) -> Any:
     """A use of the block as a nested model."""
     context = here.context
-    made = _nested(used, _input_names(used.block, walk), words, here, walk)
+    made = _nested(used, input_names(used.block, walk), words, here, walk)
     shared = context.shares
     operation = made if shared is None else Shared(shared + name[len(context.scope.prefix) :])
     outputs = made.outputs
@@ -210,7 +212,9 @@ def _nested(used: Use, names: tuple[str, ...], words: Mapping[str, Any], here: H
     more = (words.get("lora", context.lora), words.get("quantize", context.quantize))
     below = Context(scope, (*context.uses, here.route), None, policy, None, (*context.blocks, block), *more)
     last = _steps(block, {key: Ref(key) for key in names}, below, inner)
-    return Nested(block, names, tuple(inner.steps), inner.aliases, _outputs(block, last, scope, inner))
+    outputs = _outputs(block, last, scope, inner)
+    own = like(block, used.variables, below.uses, walk)
+    return Nested(block, names, tuple(inner.steps), inner.aliases, outputs, own)
 
 
 def look(block: str, walk: Walk) -> tuple[Nested, ...]:
@@ -222,7 +226,7 @@ def look(block: str, walk: Walk) -> tuple[Nested, ...]:
     done = {name for name, value in variables.items() if value is None}
     resolved = resolve_variables(given, done, walk.variables, ("blocks", block, "vars"), walk.checker)
     values = {name: WRONG if name in variables else value for name, value in resolved.items()}
-    names = _input_names(block, walk)
+    names = input_names(block, walk)
     inner = walk.inside()
     scope = Scope("", values, dict.fromkeys(names, ("blocks", block, "inputs")))
     last = _steps(block, {key: Ref(key) for key in names}, Context(scope, blocks=(block,)), inner)
@@ -311,31 +315,13 @@ def _variables(block: str, value: Any, here: Here, walk: Walk) -> dict[str, Any]
     return resolve_variables({**defaults, **given}, set(given), walk.variables, base, walk.checker)
 
 
-def _input_names(block: str, walk: Walk) -> tuple[str, ...]:
-    given = walk.blocks[block].get("inputs")
-    if given is None:
-        return ("input",)
-    route: Route = ("blocks", block, "inputs")
-    names = [given] if isinstance(given, str) else given
-    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
-        walk.once("wrong-type", "a block's `inputs` is a list of names", route)
-        names = [UNREAD]
-    if UNREAD in names:
-        walk.tally.named = False
-        return (UNREAD,)
-    for index, name in enumerate(names):
-        place = (*route, index) if names is given else route
-        what = None if names == ["input"] else name_problem(name)
-        if what is not None:
-            walk.once("wrong-value", what[0], place, what[1])
-        elif name in names[:index]:
-            walk.once("duplicate-name", f"the block's input `{name}` is listed twice", place, "keep one of them")
-    return tuple(dict.fromkeys(names))
-
-
 def _inputs(block: str, wires: Any, scope: Scope, here: Here, walk: Walk) -> dict[str, Any]:
     """The caller's tensors under the block's own names for them."""
-    names = _input_names(block, walk)
+    names = input_names(block, walk)
+    if isinstance(walk.blocks[block].get("inputs"), dict):
+        message = f"`{block}` is no model here, and its inputs are what reaches it"
+        help = "make it `nested: true`, or list the names alone"
+        walk.once("wrong-value", message, ("blocks", block, "inputs"), help, "key")
     if isinstance(wires, Unknown):
         values: dict[str, Any] = dict.fromkeys(names, wires)
     elif isinstance(wires, dict):

@@ -6,7 +6,7 @@ Two specs that build the same model have the same canonical spec, and the canoni
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +145,9 @@ class _Writer:
         """The name of the block that is written for a model inside."""
         name = self.block_name(f"{prefix}{name}")
         block: dict[str, Any] = {"nested": True}
-        names = [given.name for given in operation.inputs]
-        if names != ["input"]:
-            block["inputs"] = names
+        inputs = block_inputs(operation, lambda arguments: plain(dict(arguments)))
+        if inputs is not None:
+            block["inputs"] = inputs
         block["layers"] = self.steps(operation, f"{name}.")
         outputs = outputs_data(operation)
         if outputs is not None:
@@ -235,6 +235,15 @@ def _spelled(kind: str | None, value: Any) -> Any:
 def _same(value: Any, default: Any) -> bool:
     """Whether a value is the default, and of its type: 1 is not true."""
     return bool(value == default) and isinstance(value, bool) is isinstance(default, bool)
+
+
+def block_inputs(graph: Graph, written: Callable[[Mapping[str, Any]], Any]) -> Any:
+    """The inputs of a block that is a model: their names, and `written` what is their own; None where that is nothing,
+    and the only one is `input`."""
+    if any(given.arguments for given in graph.inputs):
+        return {given.name: written(given.arguments) if given.arguments else None for given in graph.inputs}
+    names = [given.name for given in graph.inputs]
+    return names if names != ["input"] else None
 
 
 def held_words(held: Held[Graph], block: str) -> dict[str, Any]:

@@ -200,9 +200,10 @@ class _Expansion(Walk):
     def _value(self, known: Known, value: Any, words: Mapping[str, Any], here: Here) -> Any:
         """What stands behind an operation's colon with its variables put in, and a block in the place of a layer read
         as a step; UNKNOWN, with the problems noted, where something is wrong."""
-        place = blocks.place(known, value, here.route, self.blocks)
-        if place is None:
-            return self.filled(value, here.route, here.context)
+        place = blocks.place(known, value, here.route)
+        if place is None or place.block not in self.blocks:
+            is_known = place is None or self.checker.registry.find("layers", place.block) is not None
+            return self.filled(value, here.route, here.context) if is_known or self.tally.operations else UNKNOWN
         rest = self.filled(place.rest, here.route, here.context)
         if rest is UNKNOWN:
             return UNKNOWN

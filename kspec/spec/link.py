@@ -175,7 +175,7 @@ class _Linker(Names):
             outputs = _collected(list(found.items()), inner, False) if None not in found.values() else None
         else:
             outputs = inner.final(outputs, ("blocks", nested.block))
-        inputs = tuple(Input(name, {}, routes[name]) for name in nested.inputs)
+        inputs = tuple(Input(name, nested.like.get(name, {}), routes[name]) for name in nested.inputs)
         ready = ordered(nodes, inner.inputs, self.checker)
         right = outputs is not None and len(self.checker.problems) == before and len(nodes) == len(nested.steps)
         return Graph(name, inputs, layers, ready, outputs, complete=right)

@@ -26,7 +26,7 @@ class _Section(BaseModel):
     )
 
 
-def _shape_only(value: Any) -> Any:
+def shape_only(value: Any) -> Any:
     """``64`` and ``[28, 28, 1]`` are short for ``{shape: …}``."""
     if isinstance(value, bool) or not isinstance(value, (int, list)):
         return value
@@ -207,7 +207,7 @@ class Spec(_Section):
     lora: Any = None
     quantize: Any = None
     vars: dict[str, Any] = {}
-    inputs: dict[str, Annotated[Input, BeforeValidator(_shape_only)]] = {}
+    inputs: dict[str, Annotated[Input, BeforeValidator(shape_only)]] = {}
     blocks: dict[str, Any] = {}
     layers: list[Any] = []
     outputs: str | list[str] | dict[str, str] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from kspec.diagnostics import Route, listing, suggestion
@@ -40,22 +41,28 @@ def check_objects(spec: Spec, checker: Checker) -> Spec:
         update["data"] = check_data(spec.data, checker)
     if spec.dtype_policy is not None:
         update["dtype_policy"] = dtype(spec.dtype_policy, ("dtype_policy",), checker)
-    inputs = dict(spec.inputs)
-    for name in spec.inputs:
-        if not check_name(name, ("inputs", name), checker):
-            inputs[name] = Input()
-        given = spec.inputs[name].dtype
+    named = {
+        name: each if check_name(name, ("inputs", name), checker) else Input() for name, each in spec.inputs.items()
+    }
+    return spec.model_copy(update={**update, "inputs": check_dtypes(named, checker)})
+
+
+def check_dtypes(inputs: Mapping[str, Input], checker: Checker) -> dict[str, Input]:
+    """Inputs with dtypes that can be; what follows from one that cannot is not known."""
+    found = dict(inputs)
+    for name in inputs:
+        given = inputs[name].dtype
         if given is not None and given not in DTYPES:
             meant = _SHORT_DTYPES.get(given.lower(), "")
             help = suggestion(meant or given, DTYPES, f"one of {listing(DTYPES, 20)}")
             checker.wrong("wrong-value", f"there is no dtype `{given}`", ("inputs", name, "dtype"), help)
-            inputs[name] = Input()  # what follows from it is not known
+            found[name] = Input()
         elif given == "string":
-            inputs[name] = Input()
+            found[name] = Input()
             help = "turn texts into whole numbers before training, and give the input an int dtype"
             message = "texts need TensorFlow, which kspec does not use"
             checker.wrong("not-supported", message, ("inputs", name, "dtype"), help)
-    return spec.model_copy(update={**update, "inputs": inputs})
+    return found
 
 
 DTYPES = (

@@ -21,13 +21,15 @@ class Shared(NamedTuple):
 
 
 class Nested(NamedTuple):
-    """A block as a keras.Model of its own."""
+    """A block as a keras.Model of its own. `like` has keras.Input's arguments of inputs with a shape of their own; the
+    others are like the tensors that reach them."""
 
     block: str
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]
     aliases: Mapping[str, Any]
     outputs: Any
+    like: Mapping[str, Mapping[str, Any]] = {}
 
 
 class Step(NamedTuple):

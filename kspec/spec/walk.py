@@ -132,7 +132,10 @@ class Walk:
 
     def once(self, code: str, message: str, route: Route, help: str = "", at: Any = "value") -> None:
         """Note a problem of a definition that many uses would find."""
-        problem = Problem(code, message, route, help, at)
+        self.once_there(Problem(code, message, route, help, at))
+
+    def once_there(self, problem: Problem) -> None:
+        """Note a problem that was not noted yet."""
         if problem not in self.checker.problems:
             self.checker.problems.append(problem)
 
@@ -227,6 +230,7 @@ class Walk:
         """Whether a name can be a name and is free; taken from now on."""
         what = name_problem(name)
         if what is not None:
+            self.tally.named = False  # what is meant by it is not known
             self.once_at("wrong-value", what[0], place, context, what[1], at)
             return False
         taken = context.scope.taken

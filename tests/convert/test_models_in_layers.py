@@ -17,7 +17,7 @@ from kspec.model.backend import load_keras
 from kspec.model.quiet import without_keras_warnings
 from tests.conftest import run_kspec
 from tests.convert.code.twins import twins as pairs
-from tests.convert.same import assert_survives
+from tests.convert.same import assert_same, assert_survives, text_of
 from tests.model import twins
 
 keras = load_keras()
@@ -241,3 +241,68 @@ def test_statistics_inside_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(library.SpecError) as caught:
         spec.fit(data=tmp_path / "data.npz")
     assert caught.value.problems[0].code == "cannot-adapt"
+
+
+def backbone(**more: Any) -> Any:
+    start = keras.Input((None, None, 3))
+    y = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(start))
+    return keras.Model(start, y, **more)
+
+
+def on_a_backbone_of_any_size() -> Any:
+    inputs = keras.Input((32, 24, 3))
+    return keras.Model(inputs, layers.Dense(2)(backbone(name="backbone")(inputs)))
+
+
+def on_frames_of_any_size() -> Any:
+    inputs = keras.Input((5, 32, 24, 3))
+    return keras.Model(inputs, layers.LSTM(2)(layers.TimeDistributed(backbone())(inputs)))
+
+
+def with_other_dtypes() -> Any:
+    a, b = keras.Input((4,), name="a"), keras.Input((None, 2), dtype="int32", batch_size=3, name="b")
+    inner = keras.Model([a, b], layers.Concatenate()([a, layers.GlobalMaxPooling1D()(b)]), name="inner")
+    inputs = [keras.Input((4,), dtype="int32", batch_size=3), keras.Input((6, 2), batch_size=3)]
+    return keras.Model(inputs, layers.Dense(2)(inner(inputs)))
+
+
+@pytest.mark.parametrize("names", ["needed", "all"])
+@pytest.mark.parametrize("make", [on_a_backbone_of_any_size, on_frames_of_any_size, with_other_dtypes])
+def test_inputs_of_models_inside_that_are_not_like_what_reaches_them(make: Any, names: Any) -> None:
+    text = assert_survives(make(), names=names)
+    assert "[null, null, 3]" in text or "b: {batch_shape: [3, null, 2], dtype: int32}" in text
+
+
+@pytest.mark.slow
+def test_transfer_learning_on_an_application() -> None:
+    base = keras.applications.MobileNetV2(include_top=False, weights=None, alpha=0.35)
+    base.trainable = False
+    inputs = keras.Input((64, 64, 3))
+    y = layers.GlobalAveragePooling2D()(base(layers.Rescaling(1 / 127.5, -1)(inputs), training=False))
+    model = keras.Model(inputs, layers.Dense(2)(y))
+    text = text_of(model)
+    assert "    inputs: {input: [null, null, 3]}\n" in text
+    again = library.loads(text).build()
+    assert_same(model, again)
+    assert_survives(again)
+
+
+SIZED = """
+inputs: {image: [16, 16, 3]}
+blocks:
+  backbone:
+    nested: true
+    vars: {size: 8, channels: 3}
+    inputs: {x: {shape: [$size, $size, $channels], dtype: float32}}
+    layers: [{Conv2D: {filters: $(channels + 1), kernel_size: 3}}, GlobalAveragePooling2D]
+layers: [{backbone: {size: 16}}, {Dense: 2}]
+"""
+
+
+def test_code_of_inputs_with_shapes() -> None:
+    notes: list[str] = []
+    text = library.code(library.loads("kspec: 1\n" + SIZED), tell=notes.append)
+    assert not notes
+    assert "def make_backbone(size: int = 8, channels: int = 3) -> keras.Model:" in text
+    assert '    x_1 = keras.Input(shape=(size, size, channels), dtype="float32", name="x")\n' in text
+    assert "make_backbone(size=16)" in text

@@ -190,7 +190,8 @@ class Level:
         if len(tensors) != 1 or not isinstance(tensors[0], str):
             raise Unsaid(f"`{layer.name}` is around a model, and is given its tensor by name")
         variable = self.words.fresh(f"{held.name}_model")
-        made = Model(self._function(held.name, held.model, is_head), (f"{tensors[0]}[:, 0]",), ())
+        function = self._function(held.name, held.model, is_head)
+        made = Model(function, () if function.given else (f"{tensors[0]}[:, 0]",), ())
         self.body.append(Make(variable, made, held.name, layer.route, held.trainable, held=True))
         return Text(variable)
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from kspec.convert.code.calls import Here
-from kspec.convert.code.expr import Argument, Expr, Items, Text, texts
+from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments, texts
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.names import CHAIN, Words
 from kspec.convert.code.outputs import targets
-from kspec.convert.code.program import Apply, Function, Kept, Make, Model, Parameter, Unsaid, Use
+from kspec.convert.code.program import Apply, Function, Given, Kept, Make, Model, Parameter, Unsaid, Use
 from kspec.convert.code.read import Reader
-from kspec.convert.code.values import has_variables, type_of
+from kspec.convert.code.values import has_variables, plain, type_of
 from kspec.spec.blocks import place as find_place
 from kspec.spec.graph import Held
 from kspec.spec.objects import Checker
+from kspec.spec.schema import shape_only
 from kspec.spec.steps import Nested, Step
 from kspec.spec.variables import resolve_variables
 
@@ -57,8 +58,8 @@ class Blocks(Reader):
 
     def held(self, owner: str, held: Held[Nested], value: Any, here: Here) -> Text:
         known = self.compiled.registry.find("layers", owner)
-        place = known and find_place(known, value, here.route, self.blocks)
-        if not place or not isinstance(tensor := self.wires(here), str):
+        place = known and find_place(known, value, here.route)
+        if not place or place.block not in self.blocks or not isinstance(tensor := self.wires(here), str):
             raise Unsaid(f"{owner} is around a model")
         block, frame = place.block, here.frame
         own = self.blocks[block].get("vars") or {}
@@ -68,7 +69,7 @@ class Blocks(Reader):
         function = self._function(block, "model", sample)
         variables = self._variables(function, given, sample, frame)
         variable = frame.words.fresh(f"{block}_model")
-        made = Model(function, (f"{tensor}[:, 0]",), variables)
+        made = Model(function, () if function.given else (f"{tensor}[:, 0]",), variables)
         self._title(function, held.name, frame)
         frame.body.append(Make(variable, made, held.name, here.route, held.trainable, held=True))
         return Text(variable)
@@ -157,7 +158,14 @@ class Blocks(Reader):
         variable = frame.words.fresh(f"{block}_model")
         frozen = step.trainable if step is not None else None
         label = str(own or automatic or block)
-        made = Make(variable, Model(function, tuple(wires), variables), label, here.route, frozen, shared=not nested)
+        made = Make(
+            variable,
+            Model(function, () if function.given else tuple(wires), variables),
+            label,
+            here.route,
+            frozen,
+            shared=not nested,
+        )
         if not nested:
             self.shared.add(variable)
         self._title(function, own or automatic, frame)
@@ -223,6 +231,22 @@ class Blocks(Reader):
         given = self.blocks[block].get("inputs")
         return ("input",) if given is None else (given,) if isinstance(given, str) else tuple(given)
 
+    def _own_inputs(self, block: str, variables: tuple[str, ...], frame: Frame) -> list[Given]:
+        """The inputs of a block that is a model, where they have shapes of their own."""
+        raw = self.blocks[block].get("inputs")
+        if not isinstance(raw, dict) or not any(raw.values()):
+            return []
+        if not all(raw.values()):
+            raise Unsaid(f"`{block}` has inputs of two kinds")
+        found = []
+        for (name, value), variable in zip(raw.items(), variables, strict=True):
+            value = shape_only(value)
+            filled = frame.filled(value)
+            made = {key: self.writer.value(filled[key], item, frame.rename) for key, item in value.items()}
+            made = {key: Items(item.items, True) if isinstance(item, Items) else item for key, item in made.items()}
+            found.append(Given(name, variable, arguments({**made, "name": plain(name)}.items())))
+        return found
+
     # -- a function --------------------------------------------------------------------------------------------
 
     def _function(self, block: str, kind: Any, sample: Mapping[str, Any]) -> Function:
@@ -244,6 +268,7 @@ class Blocks(Reader):
         for each, variable in zip(names, variables, strict=True):
             frame.bind(each, Bound(variable))
         function = Function(name, kind, block, variables)
+        function.given = self._own_inputs(block, variables, frame) if kind == "model" else []
         last = self.chain(
             body["layers"], ("blocks", block, "layers"), variables[0] if len(names) == 1 else None, frame, CHAIN
         )

@@ -48,8 +48,8 @@ def names_in(data: Any, scope: Route) -> dict[str, Given]:
         for index, name in enumerate(given):
             route = (*scope, "inputs") if isinstance(inputs, str) else (*scope, "inputs", index)
             found.setdefault(str(name), Given(route, "value", "input"))
-    elif isinstance(inputs, dict):
-        found.update({str(name): Given(("inputs", name), "key", "input") for name in inputs})
+    if isinstance(inputs, dict):
+        found.update({str(name): Given((*scope, "inputs", name), "key", "input") for name in inputs})
     for route, step in steps(around.get("layers"), (*scope, "layers")):
         if isinstance(step, dict):
             for name, given_at in _named(step, route):

@@ -101,7 +101,7 @@ class Reader:
     def _key(self, spot: Spot, text: str, place: Range, role: str, scope: Route) -> Meaning:
         route = spot.route
         if role == "inputs":
-            return Meaning("name", text, place, spot, Given(route, "key", "input"))
+            return Meaning("name", text, place, spot, Given(route, "key", "input"), scope)
         if role == "vars":
             return Meaning("variable", text, place, spot, Given(route, "key", "variable"), route)
         if role == "blocks":

@@ -147,6 +147,8 @@ class Grammar(NamedTuple):
             return Slot("block", name=str(part))
         if role == "block":
             inner = {"vars": "vars", "layers": "chain", "outputs": "refs", "inputs": "names", "nested": "flag"}
+            if part == "inputs" and isinstance(_member(data, part), dict):
+                return Slot("inputs")
             return Slot(inner.get(part, "free"))
         if role == "section":
             return _FIELDS.get(slot.name, {}).get(part, Slot("field", name=f"{slot.name}.{part}"))

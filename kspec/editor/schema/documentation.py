@@ -93,7 +93,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "expected output": {"shape": "With the batch axis, which is null.", "dtype": "The dtype of the output."},
     "block": {
         "vars": "The block's variables with their defaults; null: whoever uses it must give a value.",
-        "inputs": "Names of the block's inputs; left out, it is one, called `input`.",
+        "inputs": "Names of the block's inputs, of a model also with shapes; left out, it is one, called `input`.",
         "layers": "The block's steps.",
         "outputs": "What the block gives: a name, a list or a mapping; left out, its last step.",
         "nested": "Whether each use is a keras.Model of its own, one layer in the summary.",

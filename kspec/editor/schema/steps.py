@@ -212,9 +212,10 @@ def _offered_forms() -> dict[str, Schema]:
 
 def _block() -> dict[str, Schema]:
     names = {"type": ["string", "array"], "items": {"type": "string"}}
+    open_input = {"anyOf": [{"type": "null"}, reference("input")]}
     return {
         "vars": {"type": ["object", "null"]},
-        "inputs": {**names, "errorMessage": "a block's `inputs` is a list of names"},
+        "inputs": {**names, "type": ["string", "array", "object"], "additionalProperties": open_input},
         "layers": reference("steps"),
         "outputs": {**names, "type": ["string", "array", "object"], "additionalProperties": {"type": "string"}},
         "nested": {"type": "boolean", "errorMessage": "`nested` is true or false"},

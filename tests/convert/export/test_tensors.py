@@ -23,7 +23,7 @@ def test_every_weight_is_there_under_its_name(ending: str, tmp_path: Path) -> No
     found = export(model, path)
     assert sum(int(np.prod(each.shape)) for each in found.tensors) == found.parameters == model.count_params()
     assert found.difference is None
-    names = [each.path for each in found.tensors]
+    names = [each.name for each in found.tensors]
     assert len(set(names)) == len(names)
     if ending == ".weights.h5":
         other = api.load(SPECS / "residual_cnn.yaml", sets=["seed=99"]).build(compile=False)

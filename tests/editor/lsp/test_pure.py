@@ -561,3 +561,21 @@ def test_random_edits_never_fail(data: st.DataObject) -> None:
         new = data.draw(st.sampled_from(TYPED))
         text = text[:start] + new + text[end:]
         last = everything(text, min(start + len(new), len(text)), last, known)
+
+
+SHAPED = """\
+kspec: 1
+inputs: {x: [4, 8]}
+blocks:
+  frame:
+    nested: true
+    inputs: {seen: [4, 8], other: }
+    layers: [{Add: , from: [seen, other]}]
+layers: [{frame: , from: [x, x]}]
+"""
+
+
+def test_names_of_a_models_inputs_that_have_shapes() -> None:
+    text = renamed(SHAPED, "seen", "first")
+    assert text == SHAPED.replace("seen", "first")
+    assert not checks.fast(text, HERE).problems
