@@ -40,7 +40,8 @@ def merge_alike(nested: Nested, top: list[Step]) -> None:
 def _common(names: list[str], taken: Nested) -> str:
     """What the names have in common, as `block` of `block_0` and `block_1`; the first where that is no name."""
     same = itertools.takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
-    found = "".join(each[0] for each in same).rstrip("_0123456789")
+    whole = "".join(each[0] for each in same)
+    found = whole if whole in names else whole.rstrip("_0123456789")
     return found if found and (found in names or found not in taken) else names[0]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kspec.convert.adapted import apart
@@ -24,6 +25,10 @@ MAX_CONSTANT = 100_000
 """Numbers that a call may be given as a constant; more belong in weights."""
 _MANY = 1_000
 """Numbers from which on that is said."""
+
+
+Like = tuple[tuple[int | None, ...], str]
+"""The shape and dtype of a tensor that reaches a model inside."""
 
 
 class Decompiled(NamedTuple):
@@ -98,14 +103,14 @@ class _Level:
         self.node_of: dict[tuple[int, int], str] = {}
         """The step's name of an operation's call."""
 
-    def graph(self, model: Any, name: str, reaching: list[Any] | None = None) -> Graph:
+    def graph(self, model: Any, name: str, reaching: Sequence[Like] | None = None) -> Graph:
         """The graph of a model, or of one inside another with what reaches its inputs there first."""
         check_functional(model)
         nested = reaching is not None
         self.frozen = nested and model.trainable is False
         inner = graph_of(model)
         self.is_fed_one = len(inner.inputs) == 1
-        like = reaching if reaching is not None else [None] * len(inner.inputs)
+        like = reaching if reaching is not None else itertools.repeat(None)
         inputs = tuple(map(self._input, inner.inputs, like))
         if isinstance(structure_of_inputs(inner), Mapping) and not nested:
             self.notes.append("the inputs are a mapping in Keras, and a list here: both take them by name")
@@ -131,7 +136,7 @@ class _Level:
 
     # -- ends --------------------------------------------------------------------------------------------------
 
-    def _input(self, tensor: Any, like: Any) -> Input:
+    def _input(self, tensor: Any, like: Like | None) -> Input:
         """An input; of a model inside another it says nothing where it is `like` the tensor that reaches it."""
         operation, index, _ = made_by(tensor)
         nested = like is not None
@@ -142,7 +147,7 @@ class _Level:
         if name != own and own == operation.name and not nested:
             self.notes.append(f"the input `{operation.name}` is called `{name}`: a name has no spaces, and is no word")
         self.node_of[id(operation), index] = name
-        if like is not None and _kind(like) == _kind(tensor):
+        if like == _like(tensor):
             return Input(name, {}, ("inputs", name))
         shape = list(tensor.shape)
         arguments: dict[str, Any] = {"shape": shape[1:]} if shape[0] is None else {"batch_shape": shape}
@@ -265,21 +270,10 @@ class _Level:
         return Object("layers", type(layer).__name__, {"layer": Held(model.name, graph, trainable, (), ())}, ())
 
 
-class _Like(NamedTuple):
-    """What a tensor is like that reaches a model inside."""
-
-    shape: tuple[int | None, ...]
-    dtype: str
-
-
-def _like(tensor: Any, *, step: bool = False) -> _Like:
-    """A tensor, or a `step` in time of it."""
+def _like(tensor: Any, *, step: bool = False) -> Like:
+    """What a tensor, or a `step` in time of it, is like."""
     shape = tuple(tensor.shape)
-    return _Like((shape[0], *shape[2:]) if step else shape, str(tensor.dtype))
-
-
-def _kind(tensor: Any) -> Any:
-    return tuple(tensor.shape), str(tensor.dtype)
+    return (shape[0], *shape[2:]) if step else shape, str(tensor.dtype)
 
 
 def _given(call: Call) -> list[Any]:

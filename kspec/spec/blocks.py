@@ -230,6 +230,7 @@ def look(block: str, walk: Walk) -> tuple[Nested, ...]:
     inner = walk.inside()
     scope = Scope("", values, dict.fromkeys(names, ("blocks", block, "inputs")))
     last = _steps(block, {key: Ref(key) for key in names}, Context(scope, blocks=(block,)), inner)
+    like(block, values, (), walk)
     return (Nested(block, names, tuple(inner.steps), inner.aliases, _outputs(block, last, scope, inner)),)
 
 

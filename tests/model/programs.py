@@ -62,6 +62,8 @@ class Block:
     variables: Env
     chain: tuple[Any, ...]
     nested: bool
+    shape: tuple[int | None, ...] = ()
+    """That of its input, where it is a model and says one."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ class _Writer:
             body: dict[str, Any] = {"vars": block.variables} if block.variables else {}
             if block.nested:
                 body["nested"] = True
+            if block.shape:
+                body["inputs"] = {"input": list(block.shape)}
             outer, self.names = self.names, {}
             body["layers"] = self.chain(block.chain)
             self.names = outer
@@ -279,6 +283,7 @@ class _Script:
             return self.chain(block.chain, tensor, _Scope(path, env, {}, trainable=trainable), "")
         if path not in self.layers:
             shape = (tensor.shape[0], *tensor.shape[2:]) if step.each else tensor.shape
+            shape = (None, *block.shape) if block.shape else shape
             start = keras.Input(batch_shape=shape, dtype=tensor.dtype, name="input")
             made = keras.Model(start, self.chain(block.chain, start, _Scope(path, env, {}), ""))
             if step.each:

@@ -230,9 +230,12 @@ class Drawing:
             *self.kept_any(),
             Call("Dense", {"units": width}, "units"),
         )
-        block = Block(self.fresh("block"), {"size": self.draw(SMALL)}, chain, self.one(True, False))
+        each = len(shape) > 1 and self.draw(st.integers(0, 2)) == 0
+        nested = self.one(True, False)
+        own = (*[None] * (len(shape) - 1), width) if nested and not each and self.one(True, False) else ()
+        block = Block(self.fresh("block"), {"size": self.draw(SMALL)}, chain, nested, own)
         frozen = {"trainable": False} if self.draw(st.integers(0, 4)) == 0 else {}
-        first = Use(block, {}, self.fresh("use"), frozen, len(shape) > 1 and self.draw(st.integers(0, 2)) == 0)
+        first = Use(block, {}, self.fresh("use"), frozen, each)
         steps: list[Any] = [first]
         if self.one(True, False):
             steps.append(Again(first.name))
