@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from kspec.convert.adapted import apart
 from kspec.convert.calls import bind
 from kspec.convert.functions import function
 from kspec.convert.minimal import Minimal, serialized
-from kspec.convert.notation import written
+from kspec.convert.notation import BESIDE, written
 from kspec.convert.ordering import Call, ordered_calls
 from kspec.convert.problems import Unwritable
 from kspec.convert.words import Words, uncounted
@@ -110,8 +109,8 @@ class _Level:
         self.frozen = nested and model.trainable is False
         inner = graph_of(model)
         self.is_fed_one = len(inner.inputs) == 1
-        like = reaching if reaching is not None else itertools.repeat(None)
-        inputs = tuple(map(self._input, inner.inputs, like))
+        is_like = reaching is not None and list(reaching) == list(map(_like, inner.inputs))
+        inputs = tuple(self._input(tensor, nested, is_like) for tensor in inner.inputs)
         if isinstance(structure_of_inputs(inner), Mapping) and not nested:
             self.notes.append("the inputs are a mapping in Keras, and a list here: both take them by name")
         calls = ordered_calls(model)
@@ -136,10 +135,9 @@ class _Level:
 
     # -- ends --------------------------------------------------------------------------------------------------
 
-    def _input(self, tensor: Any, like: Like | None) -> Input:
-        """An input; of a model inside another it says nothing where it is `like` the tensor that reaches it."""
+    def _input(self, tensor: Any, nested: bool, is_like: bool) -> Input:
+        """An input; nothing is said of one that is like what reaches it."""
         operation, index, _ = made_by(tensor)
-        nested = like is not None
         own = operation.name if self.all_names else uncounted(operation.name)
         # A block's only input is `input` by itself.
         is_own = nested and not self.all_names and own in ("input_layer", "input") and self.is_fed_one
@@ -147,7 +145,7 @@ class _Level:
         if name != own and own == operation.name and not nested:
             self.notes.append(f"the input `{operation.name}` is called `{name}`: a name has no spaces, and is no word")
         self.node_of[id(operation), index] = name
-        if like == _like(tensor):
+        if is_like:
             return Input(name, {}, ("inputs", name))
         shape = list(tensor.shape)
         arguments: dict[str, Any] = {"shape": shape[1:]} if shape[0] is None else {"batch_shape": shape}
@@ -245,8 +243,12 @@ class _Level:
             inner = self._inside().graph(layer, name, list(map(_like, _given(call))))
             return Layer(name, inner, frozen, None, None, (), ())
         if (model := held_model(layer)) is not None:
-            policy = self._policy(serialized(layer), name)
-            return Layer(name, self._around(call, model, frozen, policy), frozen, policy, None, (), ())
+            saved = serialized(layer)
+            policy = self._policy(saved, name)
+            own = {key: item for key, item in saved["config"].items() if key not in (*BESIDE, "layer")}
+            args = {"layer": self._held(call, model, frozen, policy), **{key: written(own[key], name) for key in own}}
+            operation = Object("layers", type(layer).__name__, args, ())
+            return Layer(name, operation, frozen, policy, None, (), ())
         found = apart(serialized(layer), layer.name)
         policy = self._policy(found.saved, name)
         operation = self.minimal.operation(found.saved, policy, layer.name)
@@ -258,16 +260,14 @@ class _Level:
         own = written(found, name) if found is not None else None
         return None if own == self.policy else own
 
-    def _around(self, call: Call, model: Any, frozen: bool | None, policy: Any) -> Object:
-        """A layer that has a model for its only argument; its `policy` is that of the layers inside, as a spec has
-        it."""
-        layer = call.operation
-        self.homes.settle(model, layer.name)
+    def _held(self, call: Call, model: Any, frozen: bool | None, policy: Any) -> Held[Graph]:
+        """The model that a layer is around; the layer's `policy` is that of the layers inside, as a spec has it."""
+        self.homes.settle(model, call.operation.name)
         inside = self._inside()
         inside.policy = policy if policy is not None else self.policy
         graph = inside.graph(model, model.name, [_like(tensor, step=True) for tensor in _given(call)])
         trainable = False if model.trainable is False and frozen is None and not self.frozen else None
-        return Object("layers", type(layer).__name__, {"layer": Held(model.name, graph, trainable, (), ())}, ())
+        return Held(model.name, graph, trainable, (), ())
 
 
 def _like(tensor: Any, *, step: bool = False) -> Like:

@@ -83,8 +83,13 @@ def _use(source: Source, use: Route) -> str:
         span = source.span(tuple(head), "key")
         return f"copy {last + 1} of the repeat at {span.file}:{span.line}"
     span = source.span(use, "key")
-    name = value_at(source.data, use) if isinstance(last, int) else last
-    return f"the use of `{name}` at {span.file}:{span.line}"
+    return f"the use of `{_block(source, use)}` at {span.file}:{span.line}"
+
+
+def _block(source: Source, use: Route) -> Any:
+    """The block of a use, whose name is a key, or alone: a step, or behind the layer that is around it."""
+    is_block = not isinstance(use[-1], int) and use[-1] in source.data.get("blocks", {})
+    return use[-1] if is_block else value_at(source.data, use)
 
 
 def _variables_at(source: Source, route: Route, uses: tuple[Route, ...]) -> tuple[str, ...]:
@@ -123,12 +128,10 @@ def _definition(source: Source, name: str, uses: tuple[Route, ...]) -> tuple[Rou
         if isinstance(given, dict) and name in given:
             return (*(tuple(head) if is_copy else use), name), around
         if not is_copy:
-            block = given if isinstance(last, int) else last
+            block = _block(source, use)
             own = value_at(source.data, ("blocks", block, "vars"))
             if isinstance(own, dict) and name in own:
-                first = (
-                    next(iter(own)) == name and not isinstance(last, int) and not isinstance(given, (dict, type(None)))
-                )
+                first = next(iter(own)) == name and block == last and not isinstance(given, (dict, type(None)))
                 return (use, around) if first else (("blocks", block, "vars", name), uses)
         uses = around
     variables = source.data.get("vars") if isinstance(source.data, dict) else None

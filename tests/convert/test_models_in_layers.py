@@ -101,6 +101,12 @@ def differing_in_numbers() -> Any:
     return keras.Model(inputs, y)
 
 
+def regularized() -> Any:
+    inputs = keras.Input((5, 4))
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="inner")
+    return keras.Model(inputs, layers.TimeDistributed(inner, activity_regularizer="l2")(inputs))
+
+
 def with_lora() -> Any:
     model = open_in_time()
     model.layers[1].layer.layers[0].enable_lora(2)
@@ -109,7 +115,7 @@ def with_lora() -> Any:
 
 MODELS = (
     *(frozen, frozen_around, graph_inside, called_twice, open_in_time),
-    *(in_sixteen_bits, differing_in_numbers, with_lora),
+    *(in_sixteen_bits, differing_in_numbers, regularized, with_lora),
 )
 
 
@@ -271,6 +277,7 @@ def with_other_dtypes() -> Any:
 def test_inputs_of_models_inside_that_are_not_like_what_reaches_them(make: Any, names: Any) -> None:
     text = assert_survives(make(), names=names)
     assert "[null, null, 3]" in text or "b: {batch_shape: [3, null, 2], dtype: int32}" in text
+    assert "def make_" in library.code(library.loads(text))
 
 
 @pytest.mark.slow
