@@ -10,6 +10,7 @@ from kspec.convert.chains import Step
 from kspec.convert.notation import frozen_text
 from kspec.convert.shapes import chains_in, shape
 from kspec.convert.unify import unify
+from kspec.spec.blocks import TAKE_MODELS
 
 Nested = dict[str, dict[str, Any]]
 
@@ -52,13 +53,13 @@ def _use(uses: dict[str, Step], chains: list[list[Step]]) -> None:
             key = next(iter(step))
             if key in uses:
                 chain[place] = {**uses[key], **{word: value for word, value in step.items() if word != key}}
-            elif isinstance(step[key], dict):
-                chain[place] = {**step, key: {name: _held(value, uses) for name, value in step[key].items()}}
+            elif key in TAKE_MODELS:
+                chain[place] = {**step, key: {**step[key], "layer": _held(step[key]["layer"], uses)}}
             _use(uses, chains_in(step))
 
 
 def _held(value: Any, uses: dict[str, Step]) -> Any:
-    """An argument, where it is a block that is gone with the one that there is now."""
+    """What a layer is around, where that is a block that is gone with the one that there is now."""
     block = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else None
     if block not in uses:
         return value

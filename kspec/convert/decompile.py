@@ -74,7 +74,7 @@ class _Homes:
         Raises Unwritable where it, or a weight of it, was met elsewhere: the spec would have two of it.
         """
         if id(layer) in self.model_of:
-            message = f"is in the models `{self.model_of[id(layer)]}` and `{model}`: no spec shares it across models"
+            message = f"is in `{self.model_of[id(layer)]}` and in `{model}`: no spec shares it across models"
             raise Unwritable(layer.name, message, "call the layers of the model inside one by one, where it is called")
         self.model_of[id(layer)] = model
         for weight in () if _holds_models(layer) else layer.weights:
@@ -110,6 +110,7 @@ class _Level:
         inner = graph_of(model)
         self.is_fed_one = len(inner.inputs) == 1
         is_like = reaching is not None and list(reaching) == list(map(_like, inner.inputs))
+        is_like = is_like and not any(getattr(made_by(tensor)[0], "optional", False) for tensor in inner.inputs)
         inputs = tuple(self._input(tensor, nested, is_like) for tensor in inner.inputs)
         if isinstance(structure_of_inputs(inner), Mapping) and not nested:
             self.notes.append("the inputs are a mapping in Keras, and a list here: both take them by name")
@@ -267,7 +268,7 @@ class _Level:
         inside.policy = policy if policy is not None else self.policy
         graph = inside.graph(model, model.name, [_like(tensor, step=True) for tensor in _given(call)])
         trainable = False if model.trainable is False and frozen is None and not self.frozen else None
-        return Held(model.name, graph, trainable, (), ())
+        return Held(Words().fresh(model.name), graph, trainable, (), ())
 
 
 def _like(tensor: Any, *, step: bool = False) -> Like:

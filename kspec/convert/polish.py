@@ -7,6 +7,7 @@ from typing import Any
 from kspec import catalog
 from kspec.convert.chains import FIXED, Step
 from kspec.convert.shapes import operation_of, words_of
+from kspec.spec.blocks import TAKE_MODELS
 
 Firsts = dict[str, tuple[str, ...]]
 """Blocks with their variables."""
@@ -59,7 +60,7 @@ def _short(key: str, value: Any, blocks: Firsts) -> Any:
     if len(value) > 1:
         return value
     ((only, item),) = value.items()
-    if isinstance(item, dict) and len(item) == 1 and next(iter(item)) in blocks:  # a block in the place of a layer
+    if key in TAKE_MODELS and next(iter(item)) in blocks:
         ((block, given),) = item.items()
         return {block: given} if given else block
     first = blocks[key][0] if blocks.get(key) else _first(key, only)

@@ -161,8 +161,10 @@ class _Speller:
         return same
 
     def _name(self, name: str) -> str:
+        plain, count = name, 0
         while name in WORDS or name in BESIDE or name.startswith("ops.") or name in self.nested or _is_layer(name):
-            name += "_block"
+            count += 1
+            name = f"{plain}_block" if count == 1 else f"{plain}_block_{count}"
         return name
 
 

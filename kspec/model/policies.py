@@ -8,7 +8,8 @@ from typing import Any
 from kspec.model.backend import load_keras
 from kspec.model.heads import float32_heads
 from kspec.model.objects import make
-from kspec.spec.graph import Graph, Layer, Ref
+from kspec.spec.canonical import is_function
+from kspec.spec.graph import Graph, Layer, Ref, with_models
 from kspec.spec.objects import Object
 
 
@@ -24,7 +25,7 @@ def kept_policies(whole: Graph, graph: Graph, layers: Mapping[str, str], policy:
     made = {
         name: layer
         if (was := layers[name] in before) is (name in after)
-        else _with_policy(layer, "float32" if was else policy)
+        else _with_policy(layer, "float32" if was else policy, policy)
         for name, layer in graph.layers.items()
     }
     return graph._replace(layers=made)
@@ -42,13 +43,34 @@ def is_short(policy: Any) -> bool:
     return found.compute_dtype in ("float16", "bfloat16")
 
 
-def _with_policy(layer: Layer, policy: Any) -> Layer:
-    """A layer with a policy of its own; of a nested model the layers that make its outputs. Functions have none."""
+def _with_policy(layer: Layer, policy: Any, rest: Any) -> Layer:
+    """A layer with a policy of its own; of a nested model the layers that make its outputs. Functions have none.
+
+    What stands beside a layer that is around a model holds for all of the model: its other layers say theirs, `rest`.
+    """
     operation = layer.operation
     if isinstance(operation, Graph):
-        heads = float32_heads(operation)
-        inner = {name: _with_policy(each, policy) if name in heads else each for name, each in operation.layers.items()}
-        return layer._replace(operation=operation._replace(layers=inner))
+        return layer._replace(operation=_heads_with(operation, policy, rest))
     if isinstance(operation, Object) and operation.kind != "ops":
-        return layer._replace(dtype=policy)
+        made = with_models(operation, lambda graph: _all_with(_heads_with(graph, policy, rest), rest))
+        return layer._replace(dtype=policy, operation=made)
     return layer
+
+
+def _heads_with(graph: Graph, policy: Any, rest: Any) -> Graph:
+    heads = float32_heads(graph)
+    inner = {name: _with_policy(each, policy, rest) if name in heads else each for name, each in graph.layers.items()}
+    return graph._replace(layers=inner)
+
+
+def _all_with(graph: Graph, policy: Any) -> Graph:
+    """A graph whose layers all say a policy, those without one of their own that one."""
+    layers = {}
+    for name, layer in graph.layers.items():
+        if isinstance(layer.operation, Graph):
+            layers[name] = layer._replace(operation=_all_with(layer.operation, policy))
+        elif layer.dtype is None and not is_function(layer):
+            layers[name] = layer._replace(dtype=policy)
+        else:
+            layers[name] = layer
+    return graph._replace(layers=layers)

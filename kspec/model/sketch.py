@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from kspec.comparison.sketch import Key, Numbers, Output, Sketch, Step, Weight, Wire
 from kspec.model.configuration import arguments_of, kind_of, policy_name
 from kspec.model.interface import unique_names
+from kspec.model.levels import held_model
 from kspec.model.plan import Call, Plan
 from kspec.model.planning import plan_model
 from kspec.model.private import call_arguments, calls, graph_of, made_by
@@ -102,7 +103,7 @@ def _layer_alone(layer: Any, row: Call) -> Step:
 def _layer(key: Key, operation: Any, row: Call) -> Step:
     weights = tuple(_weights(operation)) if key[1] == 0 else ()  # of a layer that is called again, its first call's
     inner_weights = () if row.inner else weights  # those of a model are its steps'
-    return Step(
+    step = Step(
         key,
         row.name,
         row.operation,
@@ -116,6 +117,12 @@ def _layer(key: Key, operation: Any, row: Call) -> Step:
         row.params,
         inner_weights,
     )
+    held = held_model(operation)
+    if held is None:
+        return step
+    arguments = {name: value for name, value in step.arguments.items() if name != "layer"}
+    inner = _steps(held, plan_model(held).calls, None) if key[1] == 0 else ()
+    return step._replace(arguments=arguments, weights=(), inner=inner)
 
 
 def _step(operation: Any, index: int, row: Call, spec: _Spec | None) -> Step:

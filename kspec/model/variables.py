@@ -8,6 +8,7 @@ from typing import Any
 
 from kspec.diagnostics import Problem, UsageError
 from kspec.model.backend import load_keras
+from kspec.model.levels import held_model
 from kspec.model.private import layers_in
 
 
@@ -22,7 +23,11 @@ def check_plain(target: Any) -> None:
 
 def variable_names(layer: Any) -> list[str]:
     """Each variable's name inside its layer, `query/kernel`: without counters, which differ between two processes."""
-    return _names(layer, getattr(layer, "weights", ()))  # functions have none
+    weights = getattr(layer, "weights", ())  # functions have none
+    if (inner := held_model(layer)) is None:
+        return _names(layer, weights)
+    found = {id(variable): name for name, variable in by_path(inner).items()}
+    return [found[id(variable)] for variable in weights]
 
 
 def _names(layer: Any, weights: Sequence[Any]) -> list[str]:
@@ -52,8 +57,9 @@ def by_path(target: Any) -> dict[str, Any]:
 
 
 def _collect(target: Any, prefix: str, found: dict[str, Any], seen: set[int]) -> None:
-    if isinstance(target, load_keras().Model):
-        for layer in target.layers:
+    inner = target if isinstance(target, load_keras().Model) else held_model(target)
+    if inner is not None:
+        for layer in inner.layers:
             _collect(layer, f"{prefix}{layer.name}/", found, seen)
     # What is shared is told once, where it is met first; a model of one's own class may have variables beside layers.
     own = [variable for variable in target.weights if id(variable) not in seen]

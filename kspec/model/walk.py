@@ -142,7 +142,8 @@ class Walk:
         named = {key: _filled(item, picked) for key, item in node.named.items()}
         if not isinstance(operation, Object) or operation.kind != "ops":
             if node.layer not in layers:
-                layers[node.layer] = self._layer(layer, positional or list(named.values()), heads)
+                reaching = positional or [tensor for key, tensor in named.items() if key == "inputs"]
+                layers[node.layer] = self._layer(layer, reaching, heads)
             if layers[node.layer] is None:
                 return None
             if isinstance(operation, Graph):

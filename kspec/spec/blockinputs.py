@@ -10,6 +10,7 @@ from kspec.diagnostics import Problem, Route
 from kspec.spec.expressions import UNREAD
 from kspec.spec.objects import Checker
 from kspec.spec.parse import parse
+from kspec.spec.schema import Input
 from kspec.spec.sections import check_dtypes
 from kspec.spec.steps import UNKNOWN
 from kspec.spec.variables import put_in
@@ -46,14 +47,21 @@ def input_names(block: str, walk: Walk) -> tuple[str, ...]:
 def like(block: str, variables: Mapping[str, Any], uses: tuple[Route, ...], walk: Walk) -> dict[str, dict[str, Any]]:
     """keras.Input's arguments of a model's inputs that have their own; the others are like what reaches them."""
     given = walk.blocks[block].get("inputs")
-    if not isinstance(given, dict):
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         return {}
     base: Route = ("blocks", block)
     found = {}
     for name, value in given.items():
         filled = put_in(value, (*base, "inputs", name), variables, walk.checker, uses)
-        if filled is not None and filled is not UNKNOWN:
-            found[name] = filled
+        if filled is None or filled is UNKNOWN or (list(given) != ["input"] and name_problem(name) is not None):
+            continue
+        found[name] = filled
+        is_known = isinstance(filled, dict) and filled.keys() <= Input.model_fields.keys()
+        if is_known and len(filled.keys() & {"shape", "batch_shape"}) != 1:
+            message = f"`{name}` needs `shape` or `batch_shape`"
+            help = "write one of them; or null in place of all: it is like what reaches it"
+            walk.once_there(Problem("missing-key", message, (*base, "inputs", name), help, "key", uses=uses))
+            del found[name]
     problems: list[Problem] = []
     read = parse({"kspec": 1, "inputs": found}, problems, set())
     checker = Checker(walk.checker.registry, problems)

@@ -109,6 +109,12 @@ def held(place: Place, words: Mapping[str, Any], owner: str, here: Here, walk: W
     if own is None:
         return None
     given = place.value if isinstance(place.value, dict) else {}
+    strange = [word for word in given if word in WORDS and word not in own and word not in _OF_MODEL]
+    for word in strange:
+        message, help = f"`{word}` stands inside {block}; it is kspec's word", f"write it beside {owner}"
+        walk.wrong("misplaced-word", message, (*here.route, word), context, help, "key")
+    if strange:
+        return None
     words_inside = {word: given[word] for word in _OF_MODEL if word in given and word not in own}
     inside = walk.filled(words_inside, here.route, context)
     left = {key: item for key, item in given.items() if key not in words_inside}
@@ -134,6 +140,9 @@ def held(place: Place, words: Mapping[str, Any], owner: str, here: Here, walk: W
         message = f"{owner} takes one tensor, and `{block}` gives {len(nested.outputs)}"
         walk.wrong("wiring", message, here.route, context, "let the block have one output", "key")
         return None
+    if isinstance(nested.outputs, (list, dict)):  # the layer around wants a tensor, and no list or mapping of one
+        (only,) = nested.outputs.values() if isinstance(nested.outputs, dict) else nested.outputs
+        nested = nested._replace(outputs=only)
     frozen = trainable if trainable is not None else words.get("trainable", context.trainable)
     adapting.check_frozen(words.get("lora", context.lora), name, frozen, context, walk)
     return Held(name, nested, trainable, here.route, context.uses)

@@ -35,6 +35,7 @@ class _Writer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.blocks: dict[str, Any] = {}
+        self.held_blocks: dict[tuple[str, str], str] = {}
 
     def path(self, path: str) -> str:
         return os.path.relpath(path, self.folder).replace("$", "$$")
@@ -116,6 +117,7 @@ class _Writer:
 
     def block_name(self, name: str) -> str:
         """A name for a nested model's block: the layer's, unless that means something else as an operation."""
+        plain, count = name, 0
         while (
             name in WORDS
             or name in BESIDE
@@ -123,7 +125,8 @@ class _Writer:
             or catalog.find("layers", name)
             or name in self.blocks
         ):
-            name += "_block"
+            count += 1
+            name = f"{plain}_block" if count == 1 else f"{plain}_block_{count}"
         return name
 
     def operation(self, layer: Layer, prefix: str) -> dict[str, Any]:
@@ -137,7 +140,7 @@ class _Writer:
 
     def held(self, held: Held[Graph], prefix: str) -> Any:
         """A model that a layer is around: its block, with what the model itself is told."""
-        name = self.block(held.model, held.name, prefix)
+        name = self.once(self.block(held.model, held.name, prefix), held.name)
         words = held_words(held, name)
         return {name: words} if words else name
 
@@ -154,6 +157,13 @@ class _Writer:
             block["outputs"] = outputs
         self.blocks[name] = block
         return name
+
+    def once(self, name: str, plain: str) -> str:
+        """A block that is held like another one of that name is written once."""
+        same = self.held_blocks.setdefault((plain, repr(self.blocks[name])), name)
+        if same != name:
+            del self.blocks[name]
+        return same
 
 
 def _section(value: Any) -> dict[str, Any]:

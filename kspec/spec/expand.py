@@ -152,9 +152,10 @@ class _Expansion(Walk):
     def layer(self, key: str, value: Any, words: Mapping[str, Any], here: Here) -> Any:
         """A call of a Keras layer, a keras.ops function or a custom layer."""
         context = here.context
-        operation = self._operation(key, value, words, here)
+        operation = self._operation(key, value, here)
         if operation is not None:
             words = self._own_words(operation, words, here)
+            operation = self._around(operation, words, here)
         elif isinstance(value, dict) and isinstance(value.get("name"), str) and "name" not in words:
             words = {**words, "name": value["name"]}
         if operation is None and UNREAD in (value, words.get("name")):
@@ -176,7 +177,7 @@ class _Expansion(Walk):
         """Whether an operation is nothing, so that nothing is known of the name it would have had."""
         return self.checker.registry.find("ops" if key.startswith("ops.") else "layers", key) is None
 
-    def _operation(self, key: str, value: Any, words: Mapping[str, Any], here: Here) -> Object | None:
+    def _operation(self, key: str, value: Any, here: Here) -> Object | None:
         """The checked Object of an operation; None, with problems noted, where it is wrong."""
         kind = "ops" if key.startswith("ops.") else "layers"
         known = self.checker.registry.find(kind, key)
@@ -185,7 +186,7 @@ class _Expansion(Walk):
                 self._unknown(key, here)
             return None
         if value is not None:
-            value = self._value(known, value, words, here)
+            value = self._value(known, value, here)
             if value is UNKNOWN:
                 return None
         if kind == "ops" and value is not None and not known.entry.jax and _tensors_inside(known, value, here, self):
@@ -197,19 +198,25 @@ class _Expansion(Walk):
             problems[before:] = [replace(problem, uses=here.context.uses) for problem in problems[before:]]
         return found
 
-    def _value(self, known: Known, value: Any, words: Mapping[str, Any], here: Here) -> Any:
-        """What stands behind an operation's colon with its variables put in, and a block in the place of a layer read
-        as a step; UNKNOWN, with the problems noted, where something is wrong."""
+    def _value(self, known: Known, value: Any, here: Here) -> Any:
+        """What stands behind an operation's colon with its variables put in, and a block in the place of a layer by its
+        place; UNKNOWN, with the problems noted, where something is wrong."""
         place = blocks.place(known, value, here.route)
         if place is None or place.block not in self.blocks:
             is_known = place is None or self.checker.registry.find("layers", place.block) is not None
             return self.filled(value, here.route, here.context) if is_known or self.tally.operations else UNKNOWN
         rest = self.filled(place.rest, here.route, here.context)
-        if rest is UNKNOWN:
-            return UNKNOWN
-        beside = {"dtype": rest["dtype"], **words} if "dtype" in rest else words
-        held = blocks.held(place, beside, known.entry.name, here._replace(route=place.route), self)
-        return UNKNOWN if held is None else {**rest, known.first: held}
+        return UNKNOWN if rest is UNKNOWN else {**rest, known.first: place}
+
+    def _around(self, operation: Object, words: Mapping[str, Any], here: Here) -> Object | None:
+        """An operation with the models of the blocks that it is around; `words` are its own, those inside it too."""
+        for key, place in operation.args.items():
+            if isinstance(place, blocks.Place):
+                held = blocks.held(place, words, operation.name, here._replace(route=place.route), self)
+                if held is None:
+                    return None
+                operation = operation._replace(args={**operation.args, key: held})
+        return operation
 
     def _own_words(self, operation: Object, words: Mapping[str, Any], here: Here) -> Mapping[str, Any]:
         """Keras's own `name`, `dtype` and `trainable` inside the operation, moved beside it."""

@@ -63,7 +63,8 @@ def _is_about_inputs(problem: Problem) -> bool:
 
 
 def _inner_inputs(block: Nested) -> dict[str, Route]:
-    return dict.fromkeys(block.inputs, ("blocks", block.block, "inputs"))
+    route: Route = ("blocks", block.block, "inputs")
+    return {name: (*route, name) if name in block.like else route for name in block.inputs}
 
 
 def _outputs(spec: Spec, expanded: Expanded, linker: _Linker) -> Any:

@@ -11,7 +11,7 @@ from kspec.spec.compiled import Compiled
 from kspec.spec.expressions import variables_of
 from kspec.spec.graph import Graph, held_in
 from kspec.spec.objects import Checker, Object
-from kspec.spec.places import Source
+from kspec.spec.places import Source, used
 from kspec.spec.traces import value_at
 from kspec.spec.variables import put_in
 
@@ -83,13 +83,7 @@ def _use(source: Source, use: Route) -> str:
         span = source.span(tuple(head), "key")
         return f"copy {last + 1} of the repeat at {span.file}:{span.line}"
     span = source.span(use, "key")
-    return f"the use of `{_block(source, use)}` at {span.file}:{span.line}"
-
-
-def _block(source: Source, use: Route) -> Any:
-    """The block of a use, whose name is a key, or alone: a step, or behind the layer that is around it."""
-    is_block = not isinstance(use[-1], int) and use[-1] in source.data.get("blocks", {})
-    return use[-1] if is_block else value_at(source.data, use)
+    return f"the use of `{used(source, use)}` at {span.file}:{span.line}"
 
 
 def _variables_at(source: Source, route: Route, uses: tuple[Route, ...]) -> tuple[str, ...]:
@@ -128,7 +122,7 @@ def _definition(source: Source, name: str, uses: tuple[Route, ...]) -> tuple[Rou
         if isinstance(given, dict) and name in given:
             return (*(tuple(head) if is_copy else use), name), around
         if not is_copy:
-            block = _block(source, use)
+            block = used(source, use)
             own = value_at(source.data, ("blocks", block, "vars"))
             if isinstance(own, dict) and name in own:
                 first = next(iter(own)) == name and block == last and not isinstance(given, (dict, type(None)))

@@ -173,9 +173,13 @@ def _use_note(source: Source, use: Route) -> Note:
     if isinstance(last, int) and head and head[-1] == "repeat":
         route = tuple(head)
         return Note(f"in copy {last + 1} of this repeat", route, source.span(route, "key"))
-    # a bare step stands at its index, and `reuse` names what is used
-    name = value_at(source.data, use) if isinstance(last, int) or last == "reuse" else last
-    return Note(f"in this use of `{name}`", use, source.span(use, "key"))
+    return Note(f"in this use of `{used(source, use)}`", use, source.span(use, "key"))
+
+
+def used(source: Source, use: Route) -> Any:
+    """The block of a use: a key, or a name alone (a bare step, behind `reuse`, behind a layer that is around it)."""
+    is_key = not isinstance(use[-1], int) and use[-1] in (value_at(source.data, ("blocks",)) or ())
+    return use[-1] if is_key else value_at(source.data, use)
 
 
 def _is_index(part: Any, members: list[Any]) -> bool:

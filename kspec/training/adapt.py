@@ -13,11 +13,12 @@ from kspec.diagnostics import FileError, Problem, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.interface import Interface
 from kspec.model.private import calls
-from kspec.spec.graph import Graph
-from kspec.spec.objects import objects_in
+from kspec.spec.graph import Graph, Held, held_in
+from kspec.spec.objects import Object, objects_in
 from kspec.spec.places import placing
 from kspec.training.data.match import Matched, Streamed
 
+_STATISTICS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
 _HELP = "give its statistics: `mean` and `variance`, or `bin_boundaries`"
 
 
@@ -26,20 +27,26 @@ def check_wrapped(graph: Graph) -> None:
 
     Raises `SpecError` (``cannot-adapt``).
     """
-    problems = []
-    for layer in graph.layers.values():
-        if isinstance(layer.operation, Graph):
-            source = layer.operation.source
-            with placing(source) if source is not None else nullcontext():
-                check_wrapped(layer.operation)
-            continue
-        for inner in objects_in(getattr(layer.operation, "args", {})):
-            statistics = {"Normalization": "mean", "Discretization": "bin_boundaries"}.get(inner.name, "")
-            if inner.kind == "layers" and statistics and inner.args.get(statistics) is None:
-                message = f"{inner.name} must see data before training, and `{layer.name}` wraps it"
-                problems.append(Problem("cannot-adapt", message, inner.route, _HELP, "key", uses=layer.uses))
+    problems: list[Problem] = []
+    _note_wrapped(graph, "", problems)
     if problems:
         raise SpecError(problems)
+
+
+def _note_wrapped(graph: Graph, around: str, problems: list[Problem]) -> None:
+    """Note them; the layer `around` is around all of the graph."""
+    for layer in graph.layers.values():
+        inner = layer.operation
+        for model, owner in [(inner, around), *((held.model, layer.name) for held in held_in(inner))]:
+            if isinstance(model, Graph):
+                with placing(model.source) if model.source is not None else nullcontext():
+                    _note_wrapped(model, owner, problems)
+        args = [item for item in getattr(inner, "args", {}).values() if not isinstance(item, Held)]
+        for found, owner in [(inner, around), *((each, layer.name) for each in objects_in(args))]:
+            statistics = _STATISTICS.get(found.name, "") if isinstance(found, Object) else ""
+            if owner and isinstance(found, Object) and statistics and found.args.get(statistics) is None:
+                message = f"{found.name} must see data before training, and `{owner}` wraps it"
+                problems.append(Problem("cannot-adapt", message, found.route, _HELP, "key", uses=layer.uses))
 
 
 def adapt(

@@ -177,8 +177,9 @@ def with_lambda_loss() -> Any:
 
 
 def with_wrapped_model() -> Any:
-    inputs = keras.Input((4, 5))
-    return keras.Model(inputs, layers.TimeDistributed(keras.Sequential([layers.Dense(3)]), name="each")(inputs))
+    inputs = keras.Input((2, 4, 5))
+    inner = layers.TimeDistributed(keras.Sequential([layers.Dense(3)]))
+    return keras.Model(inputs, layers.TimeDistributed(inner, name="each")(inputs))
 
 
 @pytest.mark.parametrize(

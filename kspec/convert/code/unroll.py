@@ -149,7 +149,7 @@ class Level:
             given = (Argument("", tensor(tensors)), *(Argument(word(key), item) for key, item in constants.items()))
         else:
             given = layer_arguments(operation, positional, named, constants)
-            what = self._layer(layer, several, layer.name in heads, positional)
+            what = self._layer(layer, several, layer.name in heads, positional or (named.get("inputs"),))
         self._result(node, what, given, passing)
 
     def _result(self, node: Node, what: Any, given: tuple[Argument, ...], passing: bool) -> None:
@@ -188,7 +188,7 @@ class Level:
     def _held(self, held: Held[Graph], layer: Layer, is_head: bool, tensors: tuple[Any, ...]) -> Text:
         """A model that a layer is around, in a variable."""
         if len(tensors) != 1 or not isinstance(tensors[0], str):
-            raise Unsaid(f"`{layer.name}` is around a model, and is given its tensor by name")
+            raise Unsaid(f"`{layer.name}` is around a model, and is given several tensors")
         variable = self.words.fresh(f"{held.name}_model")
         function = self._function(held.name, held.model, is_head)
         made = Model(function, () if function.given else (f"{tensors[0]}[:, 0]",), ())

@@ -59,7 +59,9 @@ class Blocks(Reader):
     def held(self, owner: str, held: Held[Nested], value: Any, here: Here) -> Text:
         known = self.compiled.registry.find("layers", owner)
         place = known and find_place(known, value, here.route)
-        if not place or place.block not in self.blocks or not isinstance(tensor := self.wires(here), str):
+        wires = self.wires(here)
+        tensor = wires.get("inputs") if isinstance(wires, dict) else wires
+        if not place or place.block not in self.blocks or not isinstance(tensor, str):
             raise Unsaid(f"{owner} is around a model")
         block, frame = place.block, here.frame
         own = self.blocks[block].get("vars") or {}

@@ -24,7 +24,7 @@ from kspec.diagnostics import Route
 from kspec.model.build import Abstract
 from kspec.model.policies import is_short
 from kspec.spec.compiled import Compiled
-from kspec.spec.graph import Graph, Layer
+from kspec.spec.graph import Graph, Layer, held_in
 
 Style = Literal["functional", "sequential", "subclass"]
 STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {
@@ -94,20 +94,24 @@ def _written(
     return None if wrong else text
 
 
-def _refuse_adapted(graph: Graph) -> None:
-    """LoRA and quantization are no part of a model's making: a person does them to the model that the code makes."""
+def _refuse_adapted(graph: Graph, model: str = "model") -> None:
+    """LoRA and quantization are no part of a model's making: a person does them to the model that the code makes.
+    `model` is how code reaches it."""
     for layer in graph.layers.values():
+        made = f'{model}.get_layer("{layer.name}")'
         if layer.lora is not None:
-            _refuse_done(layer, "lora", f"enable_lora({layer.lora.rank})", layer.lora.route)
+            _refuse_done(layer, made, "lora", f"enable_lora({layer.lora.rank})", layer.lora.route)
         if layer.quantize is not None:
-            _refuse_done(layer, "quantize", f'quantize("{layer.quantize.mode}")', layer.quantize.route)
-    for inner in graph.levels():
-        _refuse_adapted(inner)
+            _refuse_done(layer, made, "quantize", f'quantize("{layer.quantize.mode}")', layer.quantize.route)
+        if isinstance(layer.operation, Graph):
+            _refuse_adapted(layer.operation, made)
+        for held in held_in(layer.operation):
+            _refuse_adapted(held.model, f"{made}.layer")
 
 
-def _refuse_done(layer: Layer, word: str, call: str, route: Route) -> None:
+def _refuse_done(layer: Layer, made: str, word: str, call: str, route: Route) -> None:
     if len(route) > 1:
-        help = f'leave it out, name the step `{layer.name}`, and call `model.get_layer("{layer.name}").{call}`'
+        help = f"leave it out, name the step `{layer.name}`, and call `{made}.{call}`"
     elif word == "quantize":
         help = f"leave it out, and call `model.{call}` after `build_model`"
     else:  # Keras has it for layers alone

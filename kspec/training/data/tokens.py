@@ -65,6 +65,11 @@ def _readings(model: Any, feed: list[Any], ports: list[str]) -> Iterator[_Readin
             array, port = reaching(tensors[0])
             if array is not None and array.size:
                 yield _Reading(operation, array, port)
+        elif (held := _each_step(operation)) is not None and _looks_up(held):
+            array, _ = reaching(tensors[0])
+            if array is not None and array.size:
+                steps = array.reshape(-1, *array.shape[2:])
+                yield from [_Reading(held, steps, "")] if _size(held) else _readings(held, [steps], [""])
         elif isinstance(operation, load_keras().Model) and _looks_up(operation):
             inner = [reaching(tensor) for tensor in tensors]
             if len(inner) == len(operation.inputs):
@@ -79,8 +84,14 @@ def _size(layer: Any) -> int:
     return int(layer.num_tokens or 0) if isinstance(layer, layers.CategoryEncoding) else 0
 
 
-def _looks_up(model: Any) -> bool:
-    return any(_size(layer) or (hasattr(layer, "layers") and _looks_up(layer)) for layer in model.layers)
+def _each_step(operation: Any) -> Any:
+    """The layer or model that TimeDistributed calls on every step; None for any other operation."""
+    return operation.layer if type(operation) is load_keras().layers.TimeDistributed else None
+
+
+def _looks_up(layer: Any) -> bool:
+    held = _each_step(layer)
+    return bool(_size(layer)) or any(map(_looks_up, [held] if held is not None else getattr(layer, "layers", ())))
 
 
 def _moved(model: Any, feed: list[Any], tensor: Any) -> Any:

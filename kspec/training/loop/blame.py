@@ -10,8 +10,8 @@ from kspec.model.private import scoped
 from kspec.training.loop.tasks import State
 
 
-class _Found(Exception):
-    """What the search was for."""
+class _Found(BaseException):
+    """What the search was for. No `Exception`: to those Keras adds what the layers around were called with."""
 
 
 def blame(model: Any, state: State, batch: Any) -> str:
@@ -72,10 +72,11 @@ def _bad(variables: Sequence[Any], values: Sequence[Any]) -> list[str]:
 
 def _row(array: Any) -> int | None:
     """The first row with a number that is none; None where all are finite."""
+    import jax
     import numpy as np
     from jax import numpy as jnp
 
-    if not jnp.issubdtype(jnp.asarray(array).dtype, jnp.floating):
-        return None
+    if isinstance(array, jax.core.Tracer) or not jnp.issubdtype(jnp.asarray(array).dtype, jnp.floating):
+        return None  # a step in time is computed with all others
     bad = ~np.asarray(jnp.isfinite(array))
     return int(np.argwhere(np.atleast_1d(bad))[0][0]) if bad.any() else None
