@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -11,6 +12,8 @@ from kspec.convert.notation import frozen_text
 from kspec.convert.shapes import chains_in, shape
 from kspec.convert.unify import unify
 from kspec.spec.blocks import TAKE_MODELS
+from kspec.spec.canonical import is_word
+from kspec.spec.schema import RESERVED
 
 Nested = dict[str, dict[str, Any]]
 
@@ -42,8 +45,12 @@ def _common(names: list[str], taken: Nested) -> str:
     """What the names have in common, as `block` of `block_0` and `block_1`; the first where that is no name."""
     same = itertools.takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
     whole = "".join(each[0] for each in same)
-    found = whole if whole in names else whole.rstrip("_0123456789")
-    return found if found and (found in names or found not in taken) else names[0]
+    if whole in names:
+        return whole
+    found = re.sub(r"[_.]?[0-9]*\Z", "", whole)
+    is_stem = all(re.fullmatch(r"[_.]?[0-9].*", name[len(found) :]) for name in names)
+    is_free = found not in taken and not is_word(found) and found not in RESERVED
+    return found if found and is_stem and is_free else names[0]
 
 
 def _use(uses: dict[str, Step], chains: list[list[Step]]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kspec.model.backend import load_keras
-from kspec.model.private import call_arguments, made_by, mask_of
+from kspec.model.private import call_arguments, graph_of, made_by, mask_of, structure_of_inputs
 
 
 class Bound(NamedTuple):
@@ -39,6 +40,16 @@ def bind(operation: Any, index: int) -> Bound:
             continue
         kept[name] = value
     return Bound(kept, leading, len(args))
+
+
+def fed(model: Any, given: Any) -> list[Any]:
+    """The tensors that a functional model is called with, in the order of its inputs: in a mapping Keras finds them by
+    the names of the inputs, or where the model takes a mapping by its keys."""
+    own = structure_of_inputs(graph_of(model))
+    if isinstance(given, Mapping):
+        inputs = load_keras().tree.flatten(own)
+        given = {key: given[key] for key in own} if isinstance(own, Mapping) else [given[each.name] for each in inputs]
+    return list(load_keras().tree.flatten(given))
 
 
 def taken(operation: Any, index: int) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kspec.convert.adapted import apart
-from kspec.convert.calls import bind
+from kspec.convert.calls import bind, fed
 from kspec.convert.functions import function
 from kspec.convert.minimal import Minimal, serialized
 from kspec.convert.notation import BESIDE, written
@@ -74,7 +74,7 @@ class _Homes:
         Raises Unwritable where it, or a weight of it, was met elsewhere: the spec would have two of it.
         """
         if id(layer) in self.model_of:
-            message = f"is in `{self.model_of[id(layer)]}` and in `{model}`: no spec shares it across models"
+            message = f"is in the models `{self.model_of[id(layer)]}` and `{model}`: no spec shares it across models"
             raise Unwritable(layer.name, message, "call the layers of the model inside one by one, where it is called")
         self.model_of[id(layer)] = model
         for weight in () if _holds_models(layer) else layer.weights:
@@ -190,7 +190,7 @@ class _Level:
         wires = {key: item for key, item in bound.values.items() if _has_tensor(item)}
         constants = {key: self._constant(item, step) for key, item in bound.values.items() if not _has_tensor(item)}
         if isinstance(call.operation, load_keras().Model):
-            flat = load_keras().tree.flatten(wires.pop(next(iter(wires))))
+            flat = fed(call.operation, wires.pop(next(iter(wires))))
             if wires:
                 raise Unwritable(step, f"is a model that is called with {', '.join(wires)}, which no spec can say")
             return Node(step, layer, tuple(map(self.ref, flat)), {}, constants, (), ())
@@ -239,9 +239,9 @@ class _Level:
         return _Level(self.policy, self.minimal, self.notes, self.all_names, self.homes)
 
     def _layer(self, layer: Any, name: str, call: Call) -> Layer:
-        frozen = False if layer.trainable is False and not self.frozen else None
+        frozen = None if layer.trainable is not self.frozen else layer.trainable  # what is not as around it says so
         if isinstance(layer, load_keras().Model):
-            inner = self._inside().graph(layer, name, list(map(_like, _given(call))))
+            inner = self._inside().graph(layer, name, list(map(_like, fed(layer, _given(call)))))
             return Layer(name, inner, frozen, None, None, (), ())
         if (model := held_model(layer)) is not None:
             saved = serialized(layer)
@@ -266,7 +266,7 @@ class _Level:
         self.homes.settle(model, call.operation.name)
         inside = self._inside()
         inside.policy = policy if policy is not None else self.policy
-        graph = inside.graph(model, model.name, [_like(tensor, step=True) for tensor in _given(call)])
+        graph = inside.graph(model, model.name, [_like(_given(call), step=True)])
         trainable = False if model.trainable is False and frozen is None and not self.frozen else None
         return Held(Words().fresh(model.name), graph, trainable, (), ())
 
@@ -277,10 +277,9 @@ def _like(tensor: Any, *, step: bool = False) -> Like:
     return (shape[0], *shape[2:]) if step else shape, str(tensor.dtype)
 
 
-def _given(call: Call) -> list[Any]:
-    """The tensors that a model, or a layer around one, is called with."""
-    first = next(iter(bind(call.operation, call.place).values.values()))
-    return [item for item in load_keras().tree.flatten(first) if hasattr(item, "_keras_history")]
+def _given(call: Call) -> Any:
+    """What a model, or a layer around one, is called with first."""
+    return next(iter(bind(call.operation, call.place).values.values()))
 
 
 def _has_tensor(value: Any) -> bool:

@@ -102,7 +102,9 @@ class _Search:
         """Raise Unwritable where an argument is a model: a spec has layers alone there, but for TimeDistributed."""
         if any(str(each["class_name"]) in ("Functional", "Sequential", "Model") for each in objects_of(config)):
             message = f"({self.known}) is a layer around a model, which no spec can say"
-            help = "wrap each of the model's layers by itself, or write a layer class of your own that makes the model"
+            help = (
+                "put it into a model (`keras.Model`) that TimeDistributed is around, or write a layer class of your own"
+            )
             raise Unwritable(self.name, message, help)
 
     def maybe_resolved(self, found: Object) -> list[str]:

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from kspec.convert.calls import bind
+from kspec.convert.calls import bind, fed
 from kspec.convert.minimal import comparable, serialized
 from kspec.convert.ordering import Call, ordered_calls
 from kspec.model.backend import load_keras
@@ -118,7 +118,11 @@ class _Pair:
 def _given(call: Call) -> dict[str, Any]:
     """What a call was given, by name; of a function by place too."""
     if isinstance(call.operation, load_keras().layers.Layer):
-        return bind(call.operation, call.place).values
+        values = bind(call.operation, call.place).values
+        if isinstance(call.operation, load_keras().Model) and hasattr(graph_of(call.operation), "_nodes_by_depth"):
+            first = next(iter(values))
+            values = {**values, first: fed(call.operation, values[first])}
+        return values
     args, kwargs = call_arguments(call.operation, call.place)
     bound = inspect.signature(call.operation.call).bind_partial(*args, **kwargs).arguments
     return {name: value for name, value in bound.items() if value is not None}

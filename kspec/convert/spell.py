@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
-from kspec import catalog
 from kspec.convert.alike import merge_alike
 from kspec.convert.chains import FIXED, Chains, Step, operation_data
 from kspec.convert.fold import TASTES, Block, Way, fold
@@ -17,7 +16,7 @@ from kspec.convert.hoist import hoist, unmarked
 from kspec.convert.notation import frozen_text
 from kspec.convert.polish import polished, without_marks
 from kspec.convert.shapes import operation_of, operations
-from kspec.spec.canonical import arguments, block_inputs, outputs_data
+from kspec.spec.canonical import arguments, block_inputs, is_word, outputs_data
 from kspec.spec.graph import Graph, Held, Layer, Ref, refs, with_held
 from kspec.spec.objects import Object
 from kspec.spec.stepform import BESIDE, WORDS
@@ -140,12 +139,11 @@ class _Speller:
     def held(self, held: Held[Graph], prefix: str) -> dict[str, Any]:
         """A model that a layer is around, as a use of its block."""
         frozen = {} if held.trainable is None else {"trainable": held.trainable}
-        name = held.name.rpartition(".")[2]  # it may be a block's already, which has those around it in its name
-        return {self.block(held.model, name, prefix): frozen}
+        return {self.block(held.model, held.name, prefix): frozen}
 
     def block(self, operation: Graph, name: str, prefix: str) -> str:
         """The name of the block that a model inside is."""
-        name = self._name(f"{prefix}{name}")
+        name = self._name(name, prefix)
         body: dict[str, Any] = {"nested": True}
         inputs = block_inputs(operation, _input)
         if inputs is not None:
@@ -160,13 +158,12 @@ class _Speller:
             del self.nested[name]
         return same
 
-    def _name(self, name: str) -> str:
-        plain, count = name, 0
-        while name in WORDS or name in BESIDE or name.startswith("ops.") or name in self.nested or _is_layer(name):
+    def _name(self, name: str, prefix: str) -> str:
+        """A name for a block: the model's own where it is free, else with those of the models around it."""
+        name = name.replace("ops.", "ops_", 1) if name.startswith("ops.") else name
+        plain, count = name if name not in self.nested else f"{prefix}{name}", 0
+        name = plain
+        while is_word(name) or name in self.nested:
             count += 1
             name = f"{plain}_block" if count == 1 else f"{plain}_block_{count}"
         return name
-
-
-def _is_layer(name: str) -> bool:
-    return catalog.find("layers", name) is not None

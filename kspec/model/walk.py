@@ -13,6 +13,7 @@ from kspec.model.archive import load_saved
 from kspec.model.backend import load_keras
 from kspec.model.calls import call_function, call_layer
 from kspec.model.heads import float32_heads
+from kspec.model.levels import layers_of
 from kspec.model.objects import factory, faults, make
 from kspec.model.private import operation_of, rename, tensor_name
 from kspec.spec.graph import Graph, Held, Input, Layer, Node, Ref, Saved, refs
@@ -260,6 +261,7 @@ class Walk:
             return None
         if made is not None and layer.trainable is not None:
             made.trainable = layer.trainable
+            _thaw(made, operation)
         return made
 
     def _object(self, operation: Object, layer: Layer, positional: list[Any] | None, heads: frozenset[str]) -> Any:
@@ -318,6 +320,7 @@ class Walk:
         made = self._inner(graph._replace(name=held.name, inputs=(given,)), inner)
         if made is not None and held.trainable is not None:
             made.trainable = held.trainable
+            _thaw(made, graph)
         return made
 
     def _inner(self, graph: Graph, heads: frozenset[str]) -> Any:
@@ -327,6 +330,17 @@ class Walk:
         if walk.problems:
             raise SpecError(walk.problems)
         return made
+
+
+def _thaw(model: Any, operation: Any) -> None:
+    """What says of itself that it is trained, in a model that is frozen as a whole: Keras freezes all that is in it."""
+    if not isinstance(operation, Graph):
+        return
+    for made, layer in layers_of(model, operation):
+        if layer.trainable is True:
+            made.trainable = True
+        elif layer.trainable is None:
+            _thaw(made, layer.operation)
 
 
 def _by_name(model: Any, named: Mapping[str, Any], node: Node) -> Any:

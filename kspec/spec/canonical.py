@@ -16,7 +16,7 @@ from kspec.spec.datasection import PARTS
 from kspec.spec.graph import Graph, Held, Layer, Node, Ref, Saved, with_held
 from kspec.spec.objects import Object
 from kspec.spec.schema import Bound, Data, ExpectedOutput, Spec
-from kspec.spec.stepform import BESIDE, WORDS
+from kspec.spec.stepform import BESIDE, OF_FORMS, WORDS
 
 _SECTIONS = ("compile", "fit", "data", "expect")
 
@@ -117,14 +117,9 @@ class _Writer:
 
     def block_name(self, name: str) -> str:
         """A name for a nested model's block: the layer's, unless that means something else as an operation."""
-        plain, count = name, 0
-        while (
-            name in WORDS
-            or name in BESIDE
-            or name.startswith("ops.")
-            or catalog.find("layers", name)
-            or name in self.blocks
-        ):
+        plain, count = name.replace("ops.", "ops_", 1) if name.startswith("ops.") else name, 0
+        name = plain
+        while is_word(name) or name in self.blocks:
             count += 1
             name = f"{plain}_block" if count == 1 else f"{plain}_block_{count}"
         return name
@@ -245,6 +240,11 @@ def _spelled(kind: str | None, value: Any) -> Any:
 def _same(value: Any, default: Any) -> bool:
     """Whether a value is the default, and of its type: 1 is not true."""
     return bool(value == default) and isinstance(value, bool) is isinstance(default, bool)
+
+
+def is_word(name: str) -> bool:
+    """Whether a name means something else than a block where a step is."""
+    return name in WORDS or name in BESIDE or name in OF_FORMS or catalog.find("layers", name) is not None
 
 
 def block_inputs(graph: Graph, written: Callable[[Mapping[str, Any]], Any]) -> Any:

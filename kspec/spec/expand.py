@@ -80,7 +80,7 @@ def _rightly_named(blocks: Mapping[str, Any], checker: Checker) -> Mapping[str, 
     """The blocks without those named like a word of kspec's or a layer of Keras, which are problems."""
     wrong = {}
     for name in blocks:
-        if name in FORMS or name in stepform.WORDS:
+        if name in FORMS or name in stepform.WORDS or name in stepform.OF_FORMS:
             wrong[name] = "a word of kspec"
         elif (catalog.find("layers", str(name)) or catalog.find("ops", str(name))) is not None:
             wrong[name] = "a function of Keras" if str(name).startswith("ops.") else "a layer of Keras"

@@ -16,6 +16,9 @@ from kspec.spec.walk import Context, Here, Walk
 WORDS = frozenset({"name", "from", "call", "when", "trainable", "dtype", "weights", "lora", "quantize"})
 """kspec's words beside every operation."""
 
+OF_FORMS = frozenset({"layers", "merge", "output"})
+"""Words that stand beside some of kspec's own operations only."""
+
 _MEANT = frozenset({"name", "from", "when", "lora", "quantize"})
 BESIDE: dict[str, frozenset[str]] = {
     "reuse": WORDS,

@@ -10,6 +10,7 @@ from kspec.convert.code.facts import Facts, facts
 from kspec.convert.code.files import check_weights
 from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
+from kspec.convert.code.outputs import outputs_of
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Program, Unsaid
 from kspec.convert.code.refusal import refusal, refuse
@@ -57,6 +58,8 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
         found = _written(program_of, compiled, known, built, folder, style, training, reasons)
         if found is not None:
             notes = [f"every step is written out: {reasons[0]}"] if reasons else []
+            if isinstance(compiled.graph.outputs, list) and outputs_of(compiled.graph)[0] == "mapping":
+                notes.append("the outputs are a mapping in the code, by their names in the spec, where they are a list")
             if training is not None and not saves_whole(compiled.spec, style):
                 notes.append("the script saves weights alone: a class of one's own is not in a .keras file")
             return Code(found, tuple(notes))
