@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kspec as library
-from kspec.convert.sameness import difference
+from kspec.convert.code import trial
+from kspec.convert.sameness import difference, paired
 from kspec.importing import import_model
 from kspec.model.backend import load_keras
+from tests.convert.code.twins import listed
 from tests.convert.same import assert_same, assert_same_numbers, assert_survives, text_of
+from tests.model import twins
 
 keras = load_keras()
 layers = keras.layers
@@ -117,3 +122,43 @@ def test_a_base_of_which_the_last_layers_are_trained() -> None:
     text = assert_survives(model)
     again = library.loads(text).build()
     assert len(again.trainable_variables) == len(model.trainable_variables) == 4
+
+
+def some_outputs_of_a_layer() -> Any:
+    start = keras.Input((6, 4))
+    encoder = keras.Model(start, layers.LSTM(3, return_state=True)(start)[1:], name="encoder")
+    inputs = keras.Input((6, 4))
+    return keras.Model(inputs, layers.Concatenate()(encoder(inputs)))
+
+
+def sequences_to_sequences() -> Any:
+    start = keras.Input((6, 4))
+    encoder = keras.Model(start, layers.LSTM(3, return_state=True, return_sequences=True)(start), name="encoder")
+    ends = [keras.Input((5, 4)), keras.Input((3,)), keras.Input((3,))]
+    made, h, c = layers.LSTM(3, return_state=True, return_sequences=True)(ends[0], initial_state=ends[1:])
+    decoder = keras.Model(ends, [layers.Dense(2)(made), h, c], name="decoder")
+    source, target = keras.Input((6, 4)), keras.Input((5, 4))
+    seen, h, c = encoder(source)
+    y, _, _ = decoder([target, h, c])
+    return keras.Model([source, target], [y, layers.GlobalMaxPooling1D()(seen)])
+
+
+def parts_inside() -> Any:
+    start = keras.Input((4,))
+    first, second = keras.ops.split(start, 2, axis=-1)
+    inner = keras.Model(start, layers.Concatenate()([second, first, layers.Dense(2)(first)]), name="inner")
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, inner(inputs))
+
+
+@pytest.mark.parametrize("make", [some_outputs_of_a_layer, sequences_to_sequences, parts_inside])
+def test_code_of_models_inside_in_which_a_layer_gives_several_tensors(make: Any, tmp_path: Path) -> None:
+    built = library.loads(assert_survives(make())).build()
+    text = library.code(library.loads(text_of(built)))
+    made = trial.run(text, tmp_path, frozenset())["build_model"]()
+    for one, twin in paired(listed(built), listed(made, built)):
+        for variable, value in zip(twin.weights, one.weights, strict=True):
+            variable.assign(value.value)
+    inputs = twins.random_inputs(built)
+    for left, right in zip(twins.outputs(built, inputs), twins.outputs(made, inputs), strict=True):
+        np.testing.assert_array_equal(left, right)

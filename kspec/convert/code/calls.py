@@ -235,7 +235,7 @@ class Calls:
         given = self.facts.tensors.get(step.name) if step is not None else None
         if isinstance(given, dict):
             raise Unsaid(f"`{label}` gives a mapping")
-        bound = Bound(target, gives_several(given))
+        bound = Bound(target, step is not None and step.route in self.facts.several)
         for name in (own, automatic):
             if isinstance(name, str):
                 frame.bind(name, bound)

@@ -47,7 +47,7 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
     named = frozenset(name for name, _ in pairs) if form == "list" else frozenset[str]()
     named |= asked
     heads = float32_heads(graph) if facts.short else frozenset[str]()
-    level = Level(writer, Words(outer), outer, functions, facts.tensors, named)
+    level = Level(writer, Words(outer), outer, functions, facts.several_nodes, facts.tensors, named)
     inputs = [level.input(given, len(graph.inputs) == 1) for given in graph.inputs]
     level.calls(graph, heads)
     outputs = [(name, facts.output(ref, level.text(ref))) for name, ref in pairs]
@@ -82,11 +82,14 @@ class Level:
         words: Words,
         outer: Words,
         functions: list[Function],
+        several: frozenset[int],
         tensors: Mapping[str, Any],
         named: frozenset[str],
     ) -> None:
         self.writer, self.words, self.outer, self.functions = writer, words, outer, functions
-        self.tensors, self.named = tensors, named
+        self.several_nodes, self.tensors, self.named = several, tensors, named
+        self.several: set[str] = set()
+        """Steps that give several tensors."""
         self.variables: dict[str, str] = {}
         """The variable of each step's result, or of each input."""
         self.unpacked: dict[Ref, str] = {}
@@ -123,15 +126,14 @@ class Level:
         variable = self.variables[value.name]
         if value.output is None:
             return variable
-        given = self.tensors.get(value.name)
         if isinstance(value.output, str):
             raise Unsaid(f"`{value}` is an output of a saved model")
-        if given is None and value.output > 0:
-            return f"{variable}[{value.output}]"
-        return f"{variable}[{value.output}]" if gives_several(given) else variable
+        return f"{variable}[{value.output}]" if value.name in self.several else variable
 
     def _call(self, node: Node, layer: Layer, several: bool, passing: bool, heads: frozenset[str]) -> None:
         operation = layer.operation
+        if id(node) in self.several_nodes:
+            self.several.add(node.name)
         positional = tuple(self.text(item) for item in node.positional)
         named = {key: self.text(item) for key, item in node.named.items()}
         constants = {key: self.writer.value(item) for key, item in node.call.items()}
@@ -213,7 +215,7 @@ class Level:
 
     def _function(self, title: str, graph: Graph, is_head: bool) -> Function:
         words = Words(self.outer)
-        level = Level(self.writer, words, self.outer, self.functions, {}, frozenset())
+        level = Level(self.writer, words, self.outer, self.functions, self.several_nodes, {}, frozenset())
         given: list[Given] = []
         names: list[str] = []
         for each in graph.inputs:

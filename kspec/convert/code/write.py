@@ -52,7 +52,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
     _refuse_adapted(compiled.graph)
     check_weights(compiled)
     policy = compiled.spec.dtype_policy
-    known = facts(compiled.expanded, compiled.graph, built.tensors, policy is not None and is_short(policy))
+    known = facts(compiled.expanded, compiled.graph, built, policy is not None and is_short(policy))
     reasons: list[str] = []
     for program_of in (structured, unrolled):
         found = _written(program_of, compiled, known, built, folder, style, training, reasons)
