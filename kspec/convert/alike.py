@@ -1,4 +1,4 @@
-"""Nested blocks that differ in numbers alone -> one block with variables."""
+"""Nested blocks that differ in numbers alone, their names' among them -> one block with variables."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from kspec.spec.schema import RESERVED
 
 Nested = dict[str, dict[str, Any]]
 
+_COUNTED = re.compile(r"(_block)?[_.]?[0-9]+|_block\Z|.*\.(?![0-9])")
+"""What of a name is no word of its own: numbers, what the speller adds to a name that is taken, models around it."""
+
 
 def merge_alike(nested: Nested, top: list[Step]) -> None:
     """Make one block of those that differ in numbers alone, in place; their uses, in `top` and in `nested`, give what
-    differs."""
+    differs. `block_0` and `block_1` may be one; an `encoder` and a `decoder` remain what they are called."""
     groups: dict[Any, list[str]] = defaultdict(list)
     for name, body in nested.items():
         rest = frozen_text({key: value for key, value in body.items() if key != "layers"})
-        groups[rest, tuple(shape(step, ()) for step in body["layers"])].append(name)
+        groups[_COUNTED.sub("", name), rest, tuple(shape(step, ()) for step in body["layers"])].append(name)
     uses: dict[str, Step] = {}
     for names in groups.values():
         unified = unify([nested[name]["layers"] for name in names], ()) if len(names) > 1 else None

@@ -44,7 +44,6 @@ def two_named(first: str, second: str) -> Any:
         ("Dense_1", "Dense_2", "Dense_1"),
         ("repeat_1", "repeat_2", "repeat_1"),
         ("layers_1", "layers_2", "layers_1"),
-        ("decoder", "depth", "decoder"),
         ("block.1", "block.2", "block"),
         ("tower_1", "tower_2", "tower"),
         ("expert", "expert_1", "expert"),
@@ -58,6 +57,13 @@ def test_names_of_models_that_differ_in_numbers(first: str, second: str, block: 
     again = library.loads(text).build()
     assert_same(model, again)
     library.code(library.loads(text))
+
+
+@pytest.mark.parametrize(("first", "second"), [("encoder", "decoder"), ("decoder", "depth"), ("part_a", "part_b")])
+def test_models_with_names_of_their_own_remain_apart(first: str, second: str) -> None:
+    text = assert_survives(two_named(first, second))
+    assert f"\n  {first}:\n" in text
+    assert f"\n  {second}:\n" in text
 
 
 @pytest.mark.parametrize("name", ["layers", "model", "ops.add", "Dense", "merge", "output", "from"])
