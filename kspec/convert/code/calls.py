@@ -92,6 +92,13 @@ class Calls:
             raise Unsaid(f"`{first.name}` loads weights")
         return first
 
+    def thawed(self, here: Here) -> tuple[str, ...]:
+        """What is trained in the model of this step, which is frozen."""
+        found = self.facts.thawed.get(here.route, frozenset([()]))
+        if len(found) > 1:
+            raise Unsaid("what is trained in copies of a model differs")
+        return next(iter(found))
+
     def policy(self, step: Step | None, here: Here) -> Expr | None:
         """The dtype policy that stands beside a layer, or that it has as one that makes outputs."""
         raw = here.item.get("dtype")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kspec.diagnostics import Route
 from kspec.model.build import Abstract
 from kspec.model.heads import float32_heads
-from kspec.model.levels import levels
+from kspec.model.levels import held_model, layers_of, levels
 from kspec.model.private import calls
-from kspec.spec.graph import Graph, Node, Ref, held_in
+from kspec.spec.graph import Graph, Layer, Node, Ref, held_in
 from kspec.spec.steps import Expanded, Nested, Step
 
 
@@ -18,7 +20,8 @@ class Facts(NamedTuple):
     """`copies` are the flat steps of each place; `heads` says of each whether it makes outputs that stay float32;
     `tensors` is what each step of the top gives, and `cast` are the outputs that are cast. `several` are the places of
     steps that give several tensors, in models inside too, and `several_nodes` the same as the `id` of nodes of the
-    graphs: models of other specs have places of their own."""
+    graphs: models of other specs have places of their own. `thawed` are the layers that are trained in models that are
+    frozen, by the places of these, and `thawed_layers` the same by the `id` of their layers: as code reaches them."""
 
     copies: Mapping[Route, tuple[Step, ...]]
     heads: Mapping[Route, frozenset[bool]]
@@ -27,6 +30,8 @@ class Facts(NamedTuple):
     short: bool
     several: frozenset[Route] = frozenset()
     several_nodes: frozenset[int] = frozenset()
+    thawed: Mapping[Route, frozenset[tuple[str, ...]]] = MappingProxyType({})
+    thawed_layers: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
     def output(self, ref: Ref, tensor: str) -> str:
         """The expression of an output, which `tensor` is before it is cast."""
@@ -43,6 +48,12 @@ def facts(expanded: Expanded, graph: Graph, built: Abstract, short: bool) -> Fac
     names = float32_heads(graph) if short else frozenset[str]()
     for route, is_head in _heads(graph, names):
         heads.setdefault(route, set()).add(is_head)
+    thawed: dict[Route, set[tuple[str, ...]]] = {}
+    thawed_layers: dict[int, tuple[str, ...]] = {}
+    for layer, paths, own in _frozen(built.model, graph):
+        thawed_layers[id(layer)] = paths
+        if own:
+            thawed.setdefault(layer.route, set()).add(paths)
     cast = frozenset(ref for ref in graph.output_refs() if ref.name in names and _is_short(tensors.get(ref.name), ref))
     return Facts(
         {route: tuple(found) for route, found in copies.items()},
@@ -52,6 +63,8 @@ def facts(expanded: Expanded, graph: Graph, built: Abstract, short: bool) -> Fac
         short,
         frozenset(node.route for node, own in _several(built.model, graph) if own),
         frozenset(id(node) for node, _ in _several(built.model, graph)),
+        {route: frozenset(found) for route, found in thawed.items()},
+        thawed_layers,
     )
 
 
@@ -66,6 +79,36 @@ def _several(model: Any, graph: Graph, own: bool = True) -> Iterator[tuple[Node,
     yield from ((node, own) for node in graph.nodes if node.layer in many or node.name in many)
     for made, inner in levels(model, graph):
         yield from _several(made, inner, own and inner.source is None)
+
+
+def _frozen(model: Any, graph: Graph, own: bool = True) -> Iterator[tuple[Layer, tuple[str, ...], bool]]:
+    """The layers that are models which the spec freezes, or are around such, what is trained in these, and whether they
+    are the spec's own."""
+    for made, layer in layers_of(model, graph):
+        if isinstance(layer.operation, Graph) and layer.trainable is False:
+            yield layer, tuple(_trained(made, layer.operation)), own
+        for held in held_in(layer.operation):
+            if held.trainable is False:
+                yield layer, tuple(_trained(held_model(made), held.model)), own
+    for made, inner in levels(model, graph):
+        yield from _frozen(made, inner, own and inner.source is None)
+
+
+def _trained(model: Any, graph: Graph) -> Iterator[str]:
+    """What is trained in a model that is frozen, as code reaches it from the model: ``.layers[-2:]``. Counted from the
+    end, as a sequential model has no layer for its input."""
+    places = {id(made): place - len(model.layers) for place, made in enumerate(model.layers)}
+    trained: list[int] = []
+    for made, layer in layers_of(model, graph):
+        place = places[id(made)]
+        if layer.trainable is True:
+            trained.append(place)
+        elif layer.trainable is None and isinstance(layer.operation, Graph):
+            yield from (f".layers[{place}]{path}" for path in _trained(made, layer.operation))
+    for _, run in itertools.groupby(enumerate(sorted(trained)), lambda pair: pair[1] - pair[0]):
+        run_places = [place for _, place in run]
+        first, end = run_places[0], run_places[-1] + 1
+        yield f".layers[{first}]" if end - first == 1 else f".layers[{first}:{end or ''}]"
 
 
 def _steps(steps: tuple[Step, ...]) -> Iterator[Step]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat, texts
 from kspec.convert.code.layout import signature, statement
+from kspec.convert.code.names import LAYER
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import (
     Apply,
@@ -182,7 +183,7 @@ def _make(each: Make, paths: Paths, indent: int) -> list[str]:
     if isinstance(made, New):
         return statement(f"{each.variable} = ", made.made, indent=indent)
     lines = statement(f"{each.variable} = ", _model(made), indent=indent)
-    return [*lines, *settled(each.variable, each.frozen, each.load, paths, indent)]
+    return [*lines, *settled(each, each.variable, paths, indent)]
 
 
 def _model(made: Model) -> Call:
@@ -200,14 +201,21 @@ def saved_lines(each: Saved, paths: Paths, indent: int, variable: str = "") -> l
     if each.cut or titled:
         given = (Argument("", Text(f"{name}.input")), Argument("", Text(end)), *titled)
         lines += statement(f"{name} = ", Call(Text("keras.Model"), given), indent=indent)
-    return [*lines, *settled(name, each.frozen, each.load, paths, indent)]
+    return [*lines, *settled(each, name, paths, indent)]
 
 
-def settled(variable: str, frozen: bool | None, load: str, paths: Paths, indent: int) -> list[str]:
-    """What a model is told once it is made."""
+def settled(made: Make | Saved, variable: str, paths: Paths, indent: int) -> list[str]:
+    """What a model is told once it is made and in `variable`."""
     pad = " " * indent
-    lines = [f"{pad}{variable}.load_weights({paths.here(load)})"] if load else []
-    return lines + ([f"{pad}{variable}.trainable = {frozen}"] if frozen is not None else [])
+    lines = [f"{pad}{variable}.load_weights({paths.here(made.load)})"] if made.load else []
+    if made.frozen is not None:
+        lines.append(f"{pad}{variable}.trainable = {made.frozen}")
+    for path in made.thawed if isinstance(made, Make) else ():
+        if ":" in path:
+            lines += [f"{pad}for {LAYER} in {variable}{path}:", f"{pad}    {LAYER}.trainable = True"]
+        else:
+            lines.append(f"{pad}{variable}{path}.trainable = True")
+    return lines
 
 
 def applied(each: Apply) -> Expr:

@@ -14,11 +14,13 @@ CHAIN = "x"
 """The tensor that goes from step to step."""
 ALL_INPUTS = "inputs"
 """What a model is called with."""
+LAYER = "layer"
+"""One of a model's layers, in a loop over them."""
 TAKEN = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
     | {"keras", "layers", "ops", "np", "os", "csv", "h5py", "pq", "Any", "Path", "HERE", "self", CHAIN, "main", "call"}
     | {"load_data", "load_validation_data", "build_model", "load_model", "like", "super", "model", "outputs"}
-    | {ALL_INPUTS, "train_data", "validation_data"}
+    | {ALL_INPUTS, LAYER, "train_data", "validation_data"}
 )
 """What words mean in generated code already: Python's own, what the module imports, and what it defines itself."""
 

@@ -74,6 +74,8 @@ class Make:
     """Whether it is a model only because the block is used again."""
     held: bool = False
     """Whether it is the model that a layer is around."""
+    thawed: tuple[str, ...] = ()
+    """What is trained in a model that is frozen, as code reaches it: ``.layers[-1]``, or several, ``.layers[-2:]``."""
 
 
 @dataclass

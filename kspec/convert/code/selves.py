@@ -101,7 +101,7 @@ class Selves:
         if isinstance(each, Make):
             name = self._kept(each.variable, each.label)
             lines = statement(f"{name} = ", self._made(each), indent=indent)
-            return Part(lines + settled(name, each.frozen, each.load, self.paths, indent), [])
+            return Part(lines + settled(each, name, self.paths, indent), [])
         left = ", ".join(self._text(target) for target in each.targets)
         return self._apply(each, indent, f"{left} = ")
 

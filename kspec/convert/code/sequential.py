@@ -189,7 +189,7 @@ def _added(body: list[Statement], paths: Paths, indent: int) -> list[str]:
         elif isinstance(each, Make) and isinstance(each.made, Model):
             made = Call(Text(each.made.function.name), each.made.variables)
             lines += statement(f"{each.variable} = ", made, indent=indent)
-            lines += settled(each.variable, each.frozen, each.load, paths, indent)
+            lines += settled(each, each.variable, paths, indent)
         elif isinstance(each, Apply):
             lines += _add(each, indent)
     return lines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments
@@ -47,7 +46,7 @@ def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset
     named = frozenset(name for name, _ in pairs) if form == "list" else frozenset[str]()
     named |= asked
     heads = float32_heads(graph) if facts.short else frozenset[str]()
-    level = Level(writer, Words(outer), outer, functions, facts.several_nodes, facts.tensors, named)
+    level = Level(writer, Words(outer), outer, functions, facts, named)
     inputs = [level.input(given, len(graph.inputs) == 1) for given in graph.inputs]
     level.calls(graph, heads)
     outputs = [(name, facts.output(ref, level.text(ref))) for name, ref in pairs]
@@ -82,12 +81,11 @@ class Level:
         words: Words,
         outer: Words,
         functions: list[Function],
-        several: frozenset[int],
-        tensors: Mapping[str, Any],
+        facts: Facts,
         named: frozenset[str],
     ) -> None:
         self.writer, self.words, self.outer, self.functions = writer, words, outer, functions
-        self.several_nodes, self.tensors, self.named = several, tensors, named
+        self.facts, self.named = facts, named
         self.several: set[str] = set()
         """Steps that give several tensors."""
         self.variables: dict[str, str] = {}
@@ -132,7 +130,7 @@ class Level:
 
     def _call(self, node: Node, layer: Layer, several: bool, passing: bool, heads: frozenset[str]) -> None:
         operation = layer.operation
-        if id(node) in self.several_nodes:
+        if id(node) in self.facts.several_nodes:
             self.several.add(node.name)
         positional = tuple(self.text(item) for item in node.positional)
         named = {key: self.text(item) for key, item in node.named.items()}
@@ -155,7 +153,7 @@ class Level:
         self._result(node, what, given, passing)
 
     def _result(self, node: Node, what: Any, given: tuple[Argument, ...], passing: bool) -> None:
-        made: Any = self.tensors.get(node.name)
+        made: Any = self.facts.tensors.get(node.name)
         if node.names and gives_several(made) and len(made) == len(node.names):
             targets = tuple(self.words.fresh(name) for name in node.names)
             self.unpacked.update({Ref(node.name, index): each for index, each in enumerate(targets)})
@@ -194,7 +192,8 @@ class Level:
         variable = self.words.fresh(f"{held.name}_model")
         function = self._function(held.name, held.model, is_head)
         made = Model(function, () if function.given else (f"{tensors[0]}[:, 0]",), ())
-        self.body.append(Make(variable, made, held.name, layer.route, held.trainable, held=True))
+        thawed = self.facts.thawed_layers.get(id(layer), ())
+        self.body.append(Make(variable, made, held.name, layer.route, held.trainable, held=True, thawed=thawed))
         return Text(variable)
 
     def _model(self, layer: Layer, operation: Graph | SavedModel, tensors: tuple[Any, ...], is_head: bool) -> str:
@@ -210,12 +209,13 @@ class Level:
         function = self._function(layer.name, operation, is_head)
         like = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors
         made = Model(function, () if function.given else tuple(like), ())
-        self.body.append(Make(variable, made, layer.name, layer.route, frozen, load))
+        thawed = self.facts.thawed_layers.get(id(layer), ())
+        self.body.append(Make(variable, made, layer.name, layer.route, frozen, load, thawed=thawed))
         return variable
 
     def _function(self, title: str, graph: Graph, is_head: bool) -> Function:
         words = Words(self.outer)
-        level = Level(self.writer, words, self.outer, self.functions, self.several_nodes, {}, frozenset())
+        level = Level(self.writer, words, self.outer, self.functions, self.facts._replace(tensors={}), frozenset())
         given: list[Given] = []
         names: list[str] = []
         for each in graph.inputs:

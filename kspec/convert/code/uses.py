@@ -73,7 +73,9 @@ class Blocks(Reader):
         variable = frame.words.fresh(f"{block}_model")
         made = Model(function, () if function.given else (f"{tensor}[:, 0]",), variables)
         self._title(function, held.name, frame)
-        frame.body.append(Make(variable, made, held.name, here.route, held.trainable, held=True))
+        frame.body.append(
+            Make(variable, made, held.name, here.route, held.trainable, held=True, thawed=self.thawed(here))
+        )
         return Text(variable)
 
     def _title(self, function: Function, name: Any, frame: Frame) -> None:
@@ -167,6 +169,7 @@ class Blocks(Reader):
             here.route,
             frozen,
             shared=not nested,
+            thawed=self.thawed(here),
         )
         if not nested:
             self.shared.add(variable)

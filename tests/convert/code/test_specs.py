@@ -341,6 +341,45 @@ def test_what_a_style_cannot_say(text: str, style: str, message: str, line: int)
     assert problem.span.line == line
 
 
+FROZEN_IN_PART = """
+inputs: {x: 4}
+blocks:
+  head: {nested: true, layers: [{Dense: 3}, {Dense: 4, trainable: true}, ReLU]}
+  base:
+    nested: true
+    layers: [{Dense: 4}, {Dense: 4, trainable: true}, head, {Dense: 5, trainable: true}, {Dense: 4, trainable: true}]
+layers: [{base: {}, trainable: false}, {Dense: 2}, {Dense: 4}, {base: {}, trainable: false}]
+"""
+
+
+@pytest.mark.parametrize("style", ["functional", "sequential", "subclass"])
+def test_a_base_that_is_frozen_in_part(style: str) -> None:
+    text, notes = code(FROZEN_IN_PART, style)
+    variable, pad = ("self.base", 8) if style == "subclass" else ("base_model", 4)
+    lines = [
+        f"{variable}.trainable = False",
+        f"{variable}.layers[-3].layers[-2].trainable = True",
+        f"{variable}.layers[-4].trainable = True",
+        f"for layer in {variable}.layers[-2:]:",
+        "    layer.trainable = True",
+    ]
+    assert "".join(f"{' ' * pad}{line}\n" for line in lines) in text
+    assert not notes
+    made = trial.run(text, Path(), frozenset())["build_model"]()
+    assert len(made.trainable_variables) == 2 * (4 + 2 + 4)
+
+
+def test_a_frozen_model_in_a_layer_that_is_trained_in_part() -> None:
+    text, _ = code(
+        """
+inputs: {x: [5, 4]}
+blocks: {step: {nested: true, layers: [{Dense: 4}, {Dense: 3, trainable: true}]}}
+layers: [{TimeDistributed: {layer: {step: {trainable: false}}}}]
+"""
+    )
+    assert "    step_model.trainable = False\n    step_model.layers[-1].trainable = True\n" in text
+
+
 @pytest.mark.parametrize("error", [MemoryError, AssertionError])
 def test_only_what_code_raises_speaks_against_it(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison's own mistakes are not the code's, and memory is the machine's."""
