@@ -8,7 +8,8 @@ Modules of the person's own are imported only where they are trusted: without th
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,13 @@ def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequen
     try:
         with abstract_variables():
             with _what_code_raises():
-                made = run(text, folder, program.shared, classes)["build_model"]()
+                modes: list[Any] = []
+                made = run(text, folder, program.shared, classes, modes)["build_model"]()
+                modes.clear()  # of the calls that made its weights
                 if classes:
                     made = traced(made, built)
+            if classes and Counter([*modes, *_modes(made)]) != Counter(_modes(built)):
+                return "what a model inside is called with differs"
             one, other = ends(built, program, built), ends(made, program, built)
             what = difference(flattened(one), flattened(other)) if classes else difference(one, other)
             if what or not classes:
@@ -74,15 +79,39 @@ def _what_code_raises() -> Iterator[None]:
         raise _Raised(f"{type(error).__name__}: {said[0] if said else ''}") from error
 
 
-def run(text: str, folder: Path, shared: frozenset[str], classes: Sequence[str] = ()) -> dict[str, Any]:
-    """The code's names, after its text has run; calls of the models `shared` and of `classes` are looked into."""
+def run(
+    text: str, folder: Path, shared: frozenset[str], classes: Sequence[str] = (), modes: list[Any] | None = None
+) -> dict[str, Any]:
+    """The code's names, after its text has run; calls of the models `shared` and of `classes` are looked into. `modes`
+    gets what these are told of `training`."""
     tree = ast.fix_missing_locations(_Tame(shared).visit(ast.parse(text)))
     file = str(folder / "generated.py")
     namespace: dict[str, Any] = {"__name__": "generated", "__file__": file, LOADED: _loaded, FLAT: _flat}
     exec(compile(tree, "generated.py", "exec"), namespace)
     for name in classes:
-        namespace[name].__call__ = lambda self, *args, **more: self.call(*args, **more)
+        namespace[name].__call__ = looking_into(modes if modes is not None else [])
     return namespace
+
+
+def looking_into(modes: list[Any]) -> Callable[..., Any]:
+    """A layer's `__call__` that does what its `call` does, and no more; what it is told of `training` goes to `modes`:
+    Keras hands that to the layers inside by itself."""
+
+    def called(self: Any, *args: Any, training: Any = None, **more: Any) -> Any:
+        if training is not None:
+            modes.append(training)
+        return self.call(*args, **more)
+
+    return called
+
+
+def _modes(model: Any) -> Iterator[Any]:
+    """What models inside are told of `training`."""
+    for each in ordered_calls(model):
+        if isinstance(each.operation, load_keras().Model):
+            training = call_arguments(each.operation, each.place)[1].get("training")
+            yield from () if training is None else (training,)
+            yield from _modes(each.operation)
 
 
 def ends(model: Any, program: Program, built: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from kspec.convert.code.calls import Here
 from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments, texts
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
+from kspec.convert.code.given import word
 from kspec.convert.code.names import CHAIN, Words
 from kspec.convert.code.outputs import targets
 from kspec.convert.code.program import Apply, Function, Given, Kept, Make, Model, Parameter, Unsaid, Use
@@ -111,6 +112,7 @@ class Blocks(Reader):
             arguments: tuple[Argument, ...] = (Argument("", Items(texts(wires))),)
         else:
             arguments = tuple(Argument("", Text(each)) for each in wires)
+        arguments += tuple(Argument(word(key), value) for key, value in self._constants(here).items())
         names = function.names
         if len(function.results) == 1:
             found = self._single(what, arguments, own, automatic, here)

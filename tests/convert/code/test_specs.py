@@ -369,6 +369,22 @@ def test_a_base_that_is_frozen_in_part(style: str) -> None:
     assert len(made.trainable_variables) == 2 * (4 + 2 + 4)
 
 
+@pytest.mark.parametrize("style", ["functional", "subclass"])
+def test_a_model_inside_is_told_of_training(style: str) -> None:
+    text, notes = code(
+        """
+inputs: {x: 4}
+blocks:
+  base: {nested: true, layers: [{Dense: 4}, {Dropout: 0.5}]}
+layers: [{base: {}, call: {training: false}}, {repeat: 2, layers: [{base: {}, call: {training: true}}]}, base]
+""",
+        style,
+    )
+    assert text.count(", training=False)") == 1
+    assert text.count(", training=True)") == 1
+    assert not notes
+
+
 def test_a_frozen_model_in_a_layer_that_is_trained_in_part() -> None:
     text, _ = code(
         """

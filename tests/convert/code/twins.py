@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kspec.convert.code.trial import flattened, traced
+from kspec.convert.code.trial import flattened, looking_into, traced
 from kspec.convert.sameness import paired
 
 
@@ -36,7 +36,7 @@ def looked_into(cls: type) -> Iterator[None]:
     names: dict[str, Any] = vars(cls)["call"].__globals__
     own = [each for each in names.values() if isinstance(each, type) and each.__module__ == cls.__module__]
     for each in own:
-        each.__call__ = lambda self, *args, **more: self.call(*args, **more)  # type: ignore[attr-defined]
+        each.__call__ = looking_into([])  # type: ignore[attr-defined]
     yield
     for each in own:
         del each.__call__  # type: ignore[attr-defined]
