@@ -65,7 +65,7 @@ ELSEWHERE = {
 }
 WARNINGS = {
     *("decay-steps", "frozen-batchnorm", "loss-mismatch", "no-validation", "silence-reason", "sixteen-bits"),
-    *("unknown-monitor", "untrained-output", "unused"),
+    *("overridden-training", "unknown-monitor", "untrained-output", "unused"),
 }
 
 

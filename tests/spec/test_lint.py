@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 import kspec
 
 
@@ -16,3 +19,27 @@ def test_tens_of_thousands_of_unused_names_on_one_line_are_told() -> None:
 def test_a_variable_that_only_its_own_circle_would_use_is_unused() -> None:
     text = "kspec: 1\nvars: {a: 2, b: $a, c: $b}\ninputs: {x: 8}\nlayers: [{Dense: $b}]\n"
     assert [problem.message for problem in kspec.loads(text).warnings] == ["nothing uses the variable `c`"]
+
+
+TOLD = """
+kspec: 1
+inputs: {x: 4}
+layers:
+  - GaussianNoise: 1.0
+    call: {training: false}
+"""
+
+
+def test_training_is_overridden_as_the_warning_says() -> None:
+    """Where this fails, the installed Keras heeds what a call is told of training: see `kspec.spec.lint.modes`."""
+    spec = kspec.loads(TOLD)
+    ones = np.ones((1, 4), "float32")
+    trained = np.asarray(spec.build()(ones, training=True))
+    assert [problem.code for problem in spec.warnings] == ["overridden-training"]
+    assert not np.array_equal(trained, ones)
+
+
+@pytest.mark.parametrize(("version", "warned"), [("3.15.9", 1), ("3.16.0", 0), ("3.16.0.dev2", 0), ("4.0", 0)])
+def test_a_later_keras_heeds_what_a_call_is_told(version: str, warned: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kspec.catalog, "keras_version", lambda: version)
+    assert len(kspec.loads(TOLD).warnings) == warned

@@ -11,6 +11,7 @@ from kspec.diagnostics import Problem
 from kspec.spec.lint.batchnorm import frozen_batchnorm
 from kspec.spec.lint.decay import decay_steps
 from kspec.spec.lint.heads import loss_mismatch
+from kspec.spec.lint.modes import overridden_training
 from kspec.spec.lint.monitors import monitors
 from kspec.spec.lint.subject import Subject
 from kspec.spec.lint.untrained import untrained
@@ -26,6 +27,7 @@ RULES: tuple[Callable[[Subject], Iterable[Problem]], ...] = (
     monitors,
     sixteen_bits,
     frozen_batchnorm,
+    overridden_training,
     decay_steps,
 )
 
