@@ -17,6 +17,7 @@ from kspec.convert.spell import WIDTH, spelled
 from kspec.convert.training import compile_section
 from kspec.convert.words import uncounted
 from kspec.model.ends import names_of_ends
+from kspec.model.jit import keras_compiles
 from kspec.spec.adapting import written
 from kspec.spec.canonical import canonical
 from kspec.spec.graph import Graph
@@ -57,7 +58,7 @@ def imported(model: Any, compiled: Mapping[str, Any] | None, folder: Path, names
     given: dict[str, Any] = {
         "kspec": 1,
         "name": _title(graph.name, names),
-        "compile": compile_section(compiled, names_of_ends(model)),
+        "compile": compile_section(compiled, names_of_ends(model), keras_compiles(model)),
     }
     if modules := sorted(_modules(graph)):
         given["custom"] = modules

@@ -16,10 +16,13 @@ from kspec.spec.schema import Compile
 _PLAIN = ("loss_weights", "run_eagerly", "steps_per_execution", "auto_scale_loss")
 
 
-def compile_section(config: Mapping[str, Any] | None, names: Sequence[str] = ()) -> Compile | None:
+def compile_section(
+    config: Mapping[str, Any] | None, names: Sequence[str] = (), compiles: bool = True
+) -> Compile | None:
     """The section `compile` of a saved compile configuration; None where there is none.
 
-    `names` are those of outputs that are a mapping, in the order in which the spec has them. Raises Unwritable.
+    `names` are those of outputs that are a mapping, in the order in which the spec has them; `compiles` says whether
+    Keras compiles the model's steps by itself. Raises Unwritable.
     """
     if not config or "optimizer" not in config:
         return None
@@ -32,7 +35,7 @@ def compile_section(config: Mapping[str, Any] | None, names: Sequence[str] = ())
         if value is not None and value != Compile.model_fields[key].default:
             found[key] = written(value, "compile")
     found = {key: _in_order(value, names) for key, value in found.items()}
-    if config.get("jit_compile") is False:  # Keras saves `auto` as what it chose
+    if config.get("jit_compile") is False and compiles and not config.get("run_eagerly"):  # else `auto` is that
         found["jit_compile"] = False
     return Compile(**found)
 

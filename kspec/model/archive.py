@@ -14,6 +14,7 @@ from kspec.diagnostics import FileError, Problem, Route, SpecError, first_line, 
 from kspec.model.admission import is_trusted, read_archive, read_config, serialized, wrong
 from kspec.model.backend import load_keras
 from kspec.model.initial import Room, values_put_off, within
+from kspec.model.jit import compile_what_can_be
 from kspec.model.private import layers_by_path
 from kspec.model.weightsfile import FREE
 from kspec.spec.graph import Saved
@@ -38,7 +39,10 @@ def load_model(path: Path, *, compile: bool = True, trust: Iterable[str] = (), m
     try:
         with _whole_or_refused(path), within(room), values_put_off():  # the file's own come next
             made = keras.saving.load_model(path, custom_objects=own, compile=compile, safe_mode=True)
-            return _with_alphas(_model(made, path), alphas)
+            model = _with_alphas(_model(made, path), alphas)
+            if compile:
+                compile_what_can_be(model)
+            return model
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, AttributeError) as error:
         if room.left < 0:
             message = "it declares variables that it does not hold, and its arrays are too small for that"

@@ -7,6 +7,7 @@ from typing import Any
 from kspec.diagnostics import Problem, SpecError
 from kspec.model.backend import load_keras
 from kspec.model.errors import brief
+from kspec.model.jit import compile_what_can_be
 from kspec.model.objects import faults, make
 from kspec.spec.schema import Compile, Spec
 
@@ -35,6 +36,8 @@ def compile_model(model: Any, section: Compile) -> None:
             jit_compile=section.jit_compile,
             auto_scale_loss=section.auto_scale_loss,
         )
+        if section.jit_compile is not False:
+            compile_what_can_be(model)
     except (ValueError, TypeError) as error:
         raise SpecError(Problem("wrong-value", f"Keras refuses this: {brief(error)}", ("compile",), at="key")) from None
 

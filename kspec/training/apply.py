@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import Problem, UsageError
 from kspec.model.interface import interface_of
+from kspec.model.jit import compile_what_can_be
 from kspec.model.private import prepare_testing
 from kspec.model.quiet import without_keras_warnings
 from kspec.training.data.match import Matched, Streamed
@@ -57,6 +58,8 @@ def predict(
     interface, batch = interface_of(model), batch_size or _BATCH
     with Interrupts() as interrupts, failing("prediction"), without_keras_warnings(), ExitStack() as stack:
         fed = stack.enter_context(closing(feed(data, interface, batch)))
+        if not model.compiled:
+            compile_what_can_be(model)
         running = Running(tasks.predicting(model), batch, compiled=is_compiled(model))
         reads, others, _ = _values(model)
         _choose(running, model, reads, (others,), fed, loop)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from kspec.model.interface import Interface
+from kspec.model.jit import keras_compiles
 from kspec.model.private import prepare_training
 from kspec.training.data.match import Matched
 from kspec.training.interrupts import Interrupts
@@ -48,6 +49,8 @@ class ByKeras:
 
     def __init__(self, model: Any, setting: Setting) -> None:
         self._model, self._batch = model, setting.batch
+        if not keras_compiles(model):
+            model.jit_compile = False
         self._x, self._y, self._weights = setting.structured()
 
     def run(self, epochs: int) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kspec.model.compile import compile_model
 from kspec.model.quiet import without_keras_warnings
+from kspec.spec.schema import Compile
 from kspec.training import fit
 from kspec.training.loop import LoopName
 from tests.training.models import Recording, keras, layers, matched, settings, state
@@ -223,6 +225,25 @@ def test_a_step_of_ones_own(loop: LoopName) -> None:
 @pytest.mark.parametrize("compile", [{"run_eagerly": True}, {"jit_compile": False}], ids=str)
 def test_nothing_compiled(compile: dict[str, Any]) -> None:
     both(lambda: small(**compile), {"x": X}, {"kind": KIND}, "auto", epochs=1)
+
+
+def turned(*, compiled: bool) -> Any:
+    """The layers that Keras runs operation by operation; `compiled`, as kspec compiles models, they are not."""
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((6, 4, 1), name="x")
+    y = layers.RandomZoom(0.2)(layers.RandomRotation(0.2)(inputs))
+    y = layers.RandomShear(0.2, 0.2)(layers.RandomTranslation(0.2, 0.2)(y))
+    y = layers.Dense(3, activation="softmax", name="kind")(layers.Flatten()(layers.RandomPerspective()(y)))
+    model = keras.Model(inputs, y)
+    compiling = Compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    compile_model(model, compiling.model_copy(update={} if compiled else {"jit_compile": False}))
+    assert model.jit_compile is compiled
+    return model
+
+
+def test_layers_that_only_jax_compiles() -> None:
+    compiled = iter((True, False))
+    both(lambda: turned(compiled=next(compiled)), {"x": X[..., None]}, {"kind": KIND}, "auto", validation_split=0.2)
 
 
 CALLBACKS: dict[str, Callable[[], list[Any]]] = {
