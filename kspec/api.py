@@ -185,8 +185,9 @@ def evaluate(
     loop: LoopName = "auto",
     keep: bool = True,
     max_memory: int | None = None,
-) -> dict[str, float]:
-    """Loss and metrics, by Keras's own keys, of a trained model on `data`, else on the spec's own test data.
+) -> dict[str, Any]:
+    """Loss and metrics, by Keras's own keys, of a trained model on `data`, else on the spec's own test data; a metric
+    of a number for each class is a list.
 
     Where the spec has none, its validation data, else its training data; `tell` is told which arrays were taken.
 

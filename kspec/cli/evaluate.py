@@ -46,7 +46,6 @@ def command(
 ) -> None:
     """Measure a trained model: TARGET is a run folder, a .keras file, or a spec with weights."""
     from kspec import api
-    from kspec.report.figures import figure
 
     def tell(text: str) -> None:
         click.echo(text, err=as_json)
@@ -58,4 +57,11 @@ def command(
         click.echo(json.dumps(found))
     else:
         width = max(map(len, found))
-        click.echo("\n".join(f"{name:<{width}}  {figure(value)}" for name, value in found.items()))
+        click.echo("\n".join(f"{name:<{width}}  {_shown(value)}" for name, value in found.items()))
+
+
+def _shown(value: Any) -> str:
+    """A number, or one for each class."""
+    from kspec.report.figures import figure
+
+    return " ".join(map(_shown, value)) if isinstance(value, list) else figure(value)

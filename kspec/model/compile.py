@@ -9,14 +9,20 @@ from kspec.model.backend import load_keras
 from kspec.model.errors import brief
 from kspec.model.jit import compile_what_can_be
 from kspec.model.objects import faults, make
+from kspec.model.private import names_counted_anew
 from kspec.spec.schema import Compile, Spec
 
 
 def compile_model(model: Any, section: Compile) -> None:
-    """Compile a model as the spec says.
+    """Compile a model as the spec says; metrics have the names that they have in a new process.
 
     Raises SpecError where Keras refuses an argument.
     """
+    with names_counted_anew():
+        _compile_model(model, section)
+
+
+def _compile_model(model: Any, section: Compile) -> None:
     problems: list[Problem] = []
     made: dict[str, Any] = {}
     for key in ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"):
@@ -75,4 +81,5 @@ def _scaled(optimizer: Any, model: Any, wanted: bool) -> Any:
 def check_compile(spec: Spec) -> list[Problem]:
     """Problems of the objects in `compile` and `fit`, found by making them once."""
     compile = () if spec.compile is None else [getattr(spec.compile, name) for name in type(spec.compile).model_fields]
-    return faults([compile, () if spec.fit is None else spec.fit.callbacks])
+    with names_counted_anew():
+        return faults([compile, () if spec.fit is None else spec.fit.callbacks])

@@ -90,7 +90,12 @@ def curves_svg(history: Sequence[Mapping[str, float]], title: str, *, first_epoc
 
 
 def _panels(history: Sequence[Mapping[str, float]]) -> list[_Panel]:
-    names = dict.fromkeys(key.removeprefix("val_") for row in history for key in row if key not in _NOT_METRICS)
+    names = dict.fromkeys(
+        key.removeprefix("val_")
+        for row in history
+        for key, value in row.items()
+        if key not in _NOT_METRICS and not isinstance(value, list)  # a number for each class
+    )
     ordered = sorted(names, key=lambda name: (name == "learning_rate", name != "loss"))
     return [_Panel(name, _series(history, name), _series(history, f"val_{name}")) for name in ordered]
 

@@ -194,7 +194,9 @@ def plain(value: Any) -> Any:
         return value.name
     if isinstance(value, Object):
         args = arguments(value)
-        return {value.name: args} if args else value.name
+        # `AUC` is called `AUC` in the history, and `{AUC: {}}` is called `auc`
+        is_metric = value.kind == "metrics" and catalog.find("metrics", value.name) is not None
+        return {value.name: args} if args or is_metric else value.name
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, dict):

@@ -18,6 +18,7 @@ from kspec.training.loop.choice import choose, key_of
 from kspec.training.loop.feed import Feed, example, feed
 from kspec.training.loop.running import Running, steps_of
 from kspec.training.loop.testing import Data, Testing, is_compiled
+from kspec.training.watch import plainly
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +28,9 @@ _BATCH = 32
 
 def evaluate(
     model: Any, data: Matched | Streamed, *, batch_size: int | None = None, loop: LoopName = "auto"
-) -> dict[str, float]:
-    """The loss and the metrics on all rows, by Keras's own names (``return_dict=True``).
+) -> dict[str, Any]:
+    """The loss and the metrics on all rows, by Keras's own names (``return_dict=True``); a metric may be a list, of a
+    number for each class.
 
     Raises `UsageError` (``compile-missing``) for a model without loss and metrics, `TrainingError` where Keras fails.
     """
@@ -45,7 +47,8 @@ def evaluate(
         testing = Testing(model, Data(fed, batch), is_compiled(model), interrupts.between)
         reads, others, metrics = _values(model)
         _choose(testing.running, model, reads, (others, metrics), fed, loop)
-        return testing.run(reads, (others, metrics), lambda state, steps: None)
+        found = testing.run(reads, (others, metrics), lambda state, steps: None)
+        return {name: plainly(value) for name, value in found.items()}
 
 
 def predict(

@@ -143,7 +143,7 @@ class Watch:
     def record(self, logs: Mapping[str, Any]) -> None:
         """An epoch is over, and callbacks have seen its logs and added theirs."""
         self._tell()
-        row = {"epoch": self._epoch, **{key: _plain(value) for key, value in logs.items()}}
+        row = {"epoch": self._epoch, **{key: plainly(value) for key, value in logs.items()}}
         self.rows.append(row)
         self._on_row(row)
         shown = {key: value for key, value in row.items() if key != "epoch" and isinstance(value, float)}
@@ -158,8 +158,8 @@ def _not_a_number(key: str, value: float, epoch: int, step: int | None) -> NotAN
     return NotANumber(Problem("training-nan", message, help=help), epoch, step)
 
 
-def _plain(value: Any) -> Any:
-    """A number as Python's own; a metric may also be an array, one number a class."""
+def plainly(value: Any) -> Any:
+    """A number as Python's own; a metric may also be an array, one number a class, which is a list then."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 

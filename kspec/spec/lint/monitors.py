@@ -93,8 +93,7 @@ def _key(metric: Any) -> str | None:
     if metric is None:
         return "loss"
     if isinstance(metric, str):
-        entry = catalog.find("metrics", metric)
-        return metric if entry is None or metric != entry.name else None
+        return metric
     entry = catalog.find("metrics", metric.name) if isinstance(metric, Object) else None
     if entry is None:
         return None
