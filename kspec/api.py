@@ -153,9 +153,10 @@ def run_spec(folder: Path, *, sets: Sequence[str] = (), trust: Sequence[str] = (
     """
     from kspec.spec.compiled import compile_file
     from kspec.spec.project import find_project
-    from kspec.training.run import SPEC
+    from kspec.training.run import SPEC, Run
 
-    project = dataclasses.replace(find_project(folder, tuple(trust)), root=Path(folder.resolve().anchor))
+    root, modules = Path(folder.resolve().anchor), Run(folder).modules
+    project = dataclasses.replace(find_project(folder, tuple(trust)), root=root, modules=modules)
     return Loaded(compile_file(folder / SPEC, sets=sets, project=project))
 
 

@@ -362,9 +362,9 @@ class Loaded:
         spec = self.compiled.spec
         assert spec.fit is not None
         data = {"train": prepared.train, "validation": prepared.validation}
-        facts = facts_of(
-            self.name, command=command, seed=spec.seed, epochs=spec.fit.epochs, data=data, labels=prepared.labels
-        )
+        own = self.compiled.folders if spec.custom or spec.class_ is not None else ()
+        told: Any = {"data": data, "labels": prepared.labels, "modules": own}
+        facts = facts_of(self.name, command=command, seed=spec.seed, epochs=spec.fit.epochs, **told)
 
         def text(folder: Path) -> str:
             return self.show(folder=folder)

@@ -34,7 +34,8 @@ def read_modules(
     """The registry with every class of `modules`, found in `folders` or on Python's own path."""
     classes: dict[str, Entry] = {}
     untrusted: dict[str, str] = {}
-    places = _places(folders)
+    own = tuple(folders)
+    places = _places(own)
     for index, module in enumerate(modules):
         route: Route = ("custom", index)
         if module == UNREAD:
@@ -46,7 +47,7 @@ def read_modules(
             continue
         path = _find(module, places)
         if path is None:
-            looked = ", ".join(f"`{place}`" for place in list(places)[:2])
+            looked = ", ".join(f"`{place}`" for place in own)
             message = f"there is no Python module `{module}`"
             problems.append(Problem("custom-code", message, route, f"looked in {looked} and Python's path"))
             continue

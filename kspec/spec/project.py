@@ -27,12 +27,14 @@ class Project:
     """The folder that every path in a spec stays inside, and the Python packages whose code may run.
 
     `given` are those trusted on the command line; `settings` is the pyproject.toml that may name more, and is read
-    when it is asked.
+    when it is asked. `modules` are the folders in which modules are looked for, in place of the root and the spec's
+    own: those of a run lie where the spec lay that was trained.
     """
 
     root: Path
     given: frozenset[str] = frozenset()
     settings: Path | None = None
+    modules: tuple[Path, ...] = ()
 
     def trust(self) -> frozenset[str]:
         """The packages trusted by name; FileError where pyproject.toml cannot be read."""

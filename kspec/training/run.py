@@ -72,6 +72,13 @@ class Run:
             message = f"`{path}` cannot be read: {error}"
             raise FileError(Problem("run-format", message, file=str(path))) from error
 
+    @property
+    def modules(self) -> tuple[Path, ...]:
+        """The folders in which the spec's own modules lay; none where it has none."""
+        found = self.facts.get("modules")
+        given = found if isinstance(found, list) else []
+        return tuple(Path(os.path.normpath(self.folder.resolve() / each)) for each in given if isinstance(each, str))
+
     def note(self, **facts: Any) -> None:
         """Add to what ``run.json`` says."""
         text = json.dumps(_json(self.facts | facts), indent=2, ensure_ascii=False)
@@ -157,9 +164,10 @@ def facts_of(
     epochs: int = 1,
     data: Mapping[str, Matched | Streamed | None] | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
+    modules: Iterable[Path] = (),
 ) -> dict[str, Any]:
-    """What is known of a run before it begins; `data` are the matched parts by name (``train``, ``validation``), and
-    `labels` the texts that whole numbers stand for in them."""
+    """What is known of a run before it begins; `data` are the matched parts by name (``train``, ``validation``),
+    `labels` the texts that whole numbers stand for in them, and `modules` the folders of the spec's own modules."""
     return {
         "name": name,
         "state": "running",
@@ -172,6 +180,7 @@ def facts_of(
         **({"labels": {name: list(classes) for name, classes in labels.items()}} if labels else {}),
         "versions": versions(),
         "machine": machine(),
+        **({"modules": list(map(str, modules))} if modules else {}),
     }
 
 
@@ -187,6 +196,9 @@ def begin(
     """
     run = Run(_fresh(facts["name"]) if folder is None else _empty(Path(folder)))
     run.lock()
+    if "modules" in facts:  # as the paths in the spec, so that a project may be moved with its runs
+        folder = run.folder.resolve()
+        facts = {**facts, "modules": [os.path.relpath(each, folder) for each in facts["modules"]]}
     write_atomically(run.folder / SPEC, spec(run.folder))
     write_atomically(run.folder / FACTS, json.dumps(_json(facts), indent=2, ensure_ascii=False) + "\n")
     return run
