@@ -130,9 +130,10 @@ def _imported(source: Any, label: str, folder: Path, names: Any, trust: tuple[st
                 found = _found(source, trust)
                 model = stack.enter_context(inlined(found.model))
                 made = imported(model, found.compiled, folder, names)
-            _check_same(model, made, folder, trust)
+            ordered = _check_same(model, made, folder, trust)
         apart = () if model is found.model else (NOTE,)
-        return made._replace(notes=(*found.notes, *apart, *made.notes))
+        order = () if ordered else (_ORDER,)
+        return made._replace(notes=(*found.notes, *apart, *made.notes, *order))
     except Unwritable as error:
         raise refused(label, error) from None
 
@@ -145,10 +146,14 @@ def _found(source: Any, trust: tuple[str, ...]) -> Found:
     return of_model(source)
 
 
-def _check_same(model: Any, made: Imported, folder: Path, trust: tuple[str, ...]) -> None:
-    """Raise FileError where the spec would not build the model that it is of."""
+_ORDER = "the spec's model has its layers in another order: a file of weights that Keras wrote is not for it"
+
+
+def _check_same(model: Any, made: Imported, folder: Path, trust: tuple[str, ...]) -> bool:
+    """Whether the spec's model has its layers in the order of the model that it is of; raises Unwritable where it is
+    not that model."""
     from kspec.convert.problems import Unwritable
-    from kspec.convert.sameness import difference
+    from kspec.convert.sameness import difference, keeps_order
     from kspec.loaded import loads
 
     try:
@@ -159,6 +164,7 @@ def _check_same(model: Any, made: Imported, folder: Path, trust: tuple[str, ...]
     what = difference(model, built)
     if what:
         raise Unwritable("", f"no spec says all of this model: {what}")
+    return keeps_order(model, built)
 
 
 def _check_weights(path: Path, label: str) -> None:

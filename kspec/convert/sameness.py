@@ -42,6 +42,29 @@ def paired(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
             yield layer, twin
 
 
+def keeps_order(one: Any, other: Any, ends: tuple[Any, Any] | None = None) -> bool:
+    """Whether two models that are the same have their layers in the same order, those of models inside too; `ends` are
+    the models as they are compared, where that is with other outputs.
+
+    Keras orders a mapping of outputs by their names, and the layers by the outputs. In this order `set_weights` takes
+    arrays, and files of weights number layers of one kind.
+    """
+    pairs = list(_twins(*(ends or (one, other))))
+    twins = {id(layer): id(twin) for layer, twin in pairs}
+    orders = [[layer for layer in model.layers if layer.weights] for model in (one, other)]
+    if [twins.get(id(layer)) for layer in orders[0]] != [id(layer) for layer in orders[1]]:
+        return False
+    return all(keeps_order(layer, twin) for layer, twin in pairs if isinstance(layer, load_keras().Model))
+
+
+def _twins(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+    """The layers of two models that are the same, and the models that those are around."""
+    for mine, theirs in zip(ordered_calls(one), ordered_calls(other), strict=True):
+        yield mine.operation, theirs.operation
+        if held_model(mine.operation) is not None:
+            yield held_model(mine.operation), held_model(theirs.operation)
+
+
 class _Pair:
     """Two models, call by call in the same order."""
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from kspec.convert.code.program import Form
 from kspec.spec.graph import Graph, Ref
+from kspec.spec.objects import Object
 
 
-def outputs_of(graph: Graph) -> tuple[Any, list[tuple[str, Ref]]]:
-    """The form of a model's outputs, and each with its name: a list only where layers give the names."""
+def outputs_of(graph: Graph, by_name: bool) -> tuple[Form, list[tuple[str, Ref]]]:
+    """The form of a model's outputs, and each with its name; where they are asked for `by_name` they are a list only
+    where layers give the names."""
     outputs = graph.outputs
     if isinstance(outputs, Ref):
         return "one", [(graph.output_names()[0], outputs)]
     if isinstance(outputs, dict):
         return "mapping", list(outputs.items())
-    layer_of = {node.name: node.layer for node in graph.nodes}
-    operations = [graph.layers[layer_of[ref.name]].operation for _, ref in outputs if ref.name in layer_of]
-    named = len(operations) == len(outputs) and all(getattr(each, "kind", "") != "ops" for each in operations)
-    plain = named and not any(isinstance(each, Graph) for each in operations)
-    return ("list" if plain else "mapping"), list(outputs)
+    return ("mapping" if by_name and len(of_layers(graph)) < len(outputs) else "list"), list(outputs)
+
+
+def of_layers(graph: Graph) -> frozenset[str]:
+    """The names of the outputs in a list that are those of layers, which can be given them."""
+    if not isinstance(graph.outputs, list):
+        return frozenset()
+    layer_of = {node.name: graph.layers[node.layer].operation for node in graph.nodes}
+    operations = {name: layer_of.get(ref.name) for name, ref in graph.outputs}
+    return frozenset(name for name, each in operations.items() if isinstance(each, Object) and each.kind != "ops")
 
 
 def targets(outputs: Any) -> list[str]:

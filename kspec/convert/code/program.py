@@ -11,6 +11,9 @@ from typing import Literal, Union
 from kspec.convert.code.expr import Argument, Call, Expr
 from kspec.diagnostics import Route
 
+Form = Literal["one", "list", "mapping"]
+"""What a model gives: one tensor, several in a list, or by name."""
+
 
 class Unsaid(Exception):
     """Something in a spec that this way of writing code cannot say: another way is tried."""
@@ -183,7 +186,7 @@ class Program:
     inputs: list[Given]
     body: list[Statement]
     outputs: list[tuple[str, str]]
-    form: Literal["one", "list", "mapping"]
+    form: Form
     functions: list[Function]
     policy: Expr | None = None
     short: bool = False
@@ -197,3 +200,15 @@ class Program:
     """Variables of models that are there only because a block is used again."""
     modules: dict[str, set[str]] = field(default_factory=dict)
     """Classes of the person's own, by their modules."""
+
+    @property
+    def reads_weights(self) -> bool:
+        """Whether a file of weights is read, by the model or by one inside it."""
+        bodies = [self.body, *(function.body for function in self.functions)]
+        return bool(self.weights) or any(_loads(each) for body in bodies for each in body)
+
+
+def _loads(each: Statement) -> bool:
+    if isinstance(each, (For, If)):
+        return any(map(_loads, each.body))
+    return isinstance(each, (Make, Saved)) and bool(each.load)

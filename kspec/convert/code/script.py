@@ -108,8 +108,7 @@ def _by_output(key: str, value: Any, program: Program, style: str) -> Any:
             only = value.get(names[0])
             return [only] if key == "loss_weights" else only
         return value
-    by_name = program.form == "mapping" or style == "subclass"
-    if by_name and isinstance(value, list) and len(value) == len(names):
+    if program.form == "mapping" and isinstance(value, list) and len(value) == len(names):
         return dict(zip(names, value, strict=True))
     return value
 
@@ -148,7 +147,7 @@ def _fit(
     given = [Text(name) for name in names if name != "weights"]
     if training.train.of("weight"):
         found["sample_weight"] = Text("weights")
-        if program.form == "list" and style != "subclass":  # Keras takes weights by name where outputs are a mapping
+        if program.form == "list":  # Keras takes weights by name where outputs are a mapping
             given[1] = Text("list(targets.values())")
             found["sample_weight"] = Text("list(weights.values())")
     if fit.callbacks:

@@ -71,7 +71,9 @@ def _model(program: Program, name: str, classes: dict[str, str], paths: Paths) -
     """The model's class."""
     selves = Selves(_attributes(), classes, program.parameters, paths)
     ends: Expr = Text(program.outputs[0][1])
-    if program.form != "one":
+    if program.form == "list":
+        ends = Text(", ".join(tensor for _, tensor in program.outputs))
+    elif program.form == "mapping":
         ends = Pairs(tuple((Text(quoted(key)), Text(tensor)) for key, tensor in program.outputs))
     init, calls = selves.split(program.body, ends)
     lines = [f"class {name}(keras.Model):", f'    """The model `{harmless(program.name or name)}`."""', ""]

@@ -17,7 +17,7 @@ from typing import Any
 from kspec.convert.code.program import Program
 from kspec.convert.ordering import ordered_calls
 from kspec.convert.problems import Unwritable
-from kspec.convert.sameness import difference
+from kspec.convert.sameness import difference, keeps_order
 from kspec.model.archive import load_shapes
 from kspec.model.backend import load_keras
 from kspec.model.private import (
@@ -52,6 +52,8 @@ def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequen
                 return "what a model inside is called with differs"
             one, other = ends(built, program, built), ends(made, program, built)
             what = difference(flattened(one), flattened(other)) if classes else difference(one, other)
+            if not what and not classes and program.reads_weights and not keeps_order(built, made, (one, other)):
+                return "its layers come in another order, in which files of weights are read"
             if what or not classes:
                 return what
             with _what_code_raises():  # and as it will be used

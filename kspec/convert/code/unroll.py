@@ -10,7 +10,7 @@ from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments
 from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
 from kspec.convert.code.names import CHAIN, Words, beside
-from kspec.convert.code.outputs import outputs_of
+from kspec.convert.code.outputs import of_layers, outputs_of
 from kspec.convert.code.program import (
     Apply,
     Function,
@@ -36,15 +36,15 @@ from kspec.spec.objects import Object
 from kspec.spec.walk import snake_case
 
 
-def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset()) -> Program:
-    """The program of a spec's graph; the layers `asked` for have their names. Raises Unsaid."""
+def unrolled(compiled: Compiled, facts: Facts, asked: frozenset[str], by_name: bool) -> Program:
+    """The program of a spec's graph; the layers `asked` for have their names, and outputs that are asked for
+    `by_name`. Raises Unsaid."""
     spec, graph = compiled.spec, compiled.graph
     modules: dict[str, set[str]] = {}
     writer, functions = Writer(modules), list[Function]()
     outer = beside([*compiled.registry.custom, spec.class_ or ""])
-    form, pairs = outputs_of(graph)
-    named = frozenset(name for name, _ in pairs) if form == "list" else frozenset[str]()
-    named |= asked
+    form, pairs = outputs_of(graph, by_name)
+    named = (asked | of_layers(graph)) if form == "list" else asked
     heads = float32_heads(graph) if facts.short else frozenset[str]()
     level = Level(writer, Words(outer), outer, functions, facts, named)
     inputs = [level.input(given, len(graph.inputs) == 1) for given in graph.inputs]

@@ -11,7 +11,7 @@ from kspec.convert.code.facts import Facts
 from kspec.convert.code.frames import Bound, Frame
 from kspec.convert.code.inlined import inlined
 from kspec.convert.code.names import CHAIN, Words, beside
-from kspec.convert.code.outputs import outputs_of, targets
+from kspec.convert.code.outputs import of_layers, outputs_of, targets
 from kspec.convert.code.program import Given, Parameter, Program, Unsaid
 from kspec.convert.code.uses import Blocks
 from kspec.convert.code.values import Writer, has_variables, plain, type_of
@@ -20,9 +20,10 @@ from kspec.spec.graph import Ref
 from kspec.spec.variables import needed_by
 
 
-def structured(compiled: Compiled, facts: Facts, asked: frozenset[str] = frozenset()) -> Program:
-    """The program of a spec's structure; the layers `asked` for have their names. Raises Unsaid."""
-    return _Whole(inlined(compiled), facts).program(asked)
+def structured(compiled: Compiled, facts: Facts, asked: frozenset[str], by_name: bool) -> Program:
+    """The program of a spec's structure; the layers `asked` for have their names, and outputs that are asked for
+    `by_name`. Raises Unsaid."""
+    return _Whole(inlined(compiled), facts).program(asked, by_name)
 
 
 class _Whole:
@@ -34,11 +35,10 @@ class _Whole:
         data = compiled.source.data
         self.raw: Mapping[str, Any] = data if isinstance(data, dict) else {}
 
-    def program(self, names: frozenset[str]) -> Program:
+    def program(self, names: frozenset[str], by_name: bool) -> Program:
         spec, graph = self.spec, self.compiled.graph
-        form, pairs = outputs_of(self.compiled.graph)
-        named = frozenset(name for name, _ in pairs) if form == "list" else frozenset()
-        named |= names
+        form, pairs = outputs_of(self.compiled.graph, by_name)
+        named = (names | of_layers(self.compiled.graph)) if form == "list" else names
         blocks = Blocks(self.compiled, self.facts, self.writer, named, words=self.words)
         words = Words(self.words)
         asked = _asked(spec.outputs) | _last_name(spec.layers)

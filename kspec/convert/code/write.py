@@ -12,7 +12,7 @@ from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
 from kspec.convert.code.outputs import outputs_of
 from kspec.convert.code.paths import Paths
-from kspec.convert.code.program import Program, Unsaid
+from kspec.convert.code.program import Form, Program, Unsaid
 from kspec.convert.code.refusal import refusal, refuse
 from kspec.convert.code.script import Training, saves_whole, script
 from kspec.convert.code.sequential import sequential
@@ -58,7 +58,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
         found = _written(program_of, compiled, known, built, folder, style, training, reasons)
         if found is not None:
             notes = [f"every step is written out: {reasons[0]}"] if reasons else []
-            if isinstance(compiled.graph.outputs, list) and outputs_of(compiled.graph)[0] == "mapping":
+            if isinstance(compiled.graph.outputs, list) and _form(compiled.graph, style, training) == "mapping":
                 notes.append("the outputs are a mapping in the code, by their names in the spec, where they are a list")
             if training is not None and not saves_whole(compiled.spec, style):
                 notes.append("the script saves weights alone: a class of one's own is not in a .keras file")
@@ -67,7 +67,7 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
 
 
 def _written(
-    program_of: Callable[[Compiled, Facts, frozenset[str]], Program],
+    program_of: Callable[[Compiled, Facts, frozenset[str], bool], Program],
     compiled: Compiled,
     known: Facts,
     built: Abstract,
@@ -79,7 +79,8 @@ def _written(
     """The code of one way to read a spec; None, with the reason noted, where it is not the spec's model."""
     try:
         asked = frozenset(name for name, _, _ in training.adapted) if training is not None else frozenset[str]()
-        program = program_of(compiled, known, asked)
+        program = program_of(compiled, known, asked, training is not None)
+        program.form = _form(compiled.graph, style, training)
         if program.weights and program.shared:
             raise Unsaid("the weights are those of a model without models in it")
         paths = Paths(folder)
@@ -95,6 +96,12 @@ def _written(
     if wrong:
         reasons.append(wrong)
     return None if wrong else text
+
+
+def _form(graph: Graph, style: Style, training: Training | None) -> Form:
+    """The form of the code's outputs: what is trained wants their names, which a class gives to a mapping alone."""
+    form: Form = outputs_of(graph, training is not None)[0]
+    return "mapping" if form == "list" and style == "subclass" and training is not None else form
 
 
 def _refuse_adapted(graph: Graph, model: str = "model") -> None:
