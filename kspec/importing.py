@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -187,9 +187,19 @@ def _with_weights(source: Any, text: str, folder: Path, trust: tuple[str, ...]) 
     built = loads(text, folder=folder, trust=trust).build(compile=False)
     with inlined(whole) as flat:
         for layer, twin in paired(flat, built):
-            for variable, value in zip(twin.weights, layer.weights, strict=True):
+            for variable, value in _weight_pairs(twin, layer):
                 variable.assign(value)
     return built
+
+
+def _weight_pairs(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+    """The weights of two layers that are the same: by name where each has one of its own, since Keras lists those of
+    float8 otherwise in a layer that was loaded."""
+    found = {variable.name: variable for variable in other.weights}
+    names = [variable.name for variable in one.weights]
+    if len(found) == len(other.weights) and sorted(names) == sorted(found):
+        return ((variable, found[variable.name]) for variable in one.weights)
+    return zip(one.weights, other.weights, strict=True)
 
 
 def _write(text: str, output: Pathlike | None, model: Any, weights: Pathlike | None) -> None:

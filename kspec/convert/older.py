@@ -35,6 +35,8 @@ _OWN = frozenset({"shared_object_id", "build_config", "build_input_shape", "comp
 def is_older(config: Mapping[str, Any]) -> bool:
     """Whether a model's configuration is not in the form of Keras 3: its classes have no module, or one of Keras 2."""
     module = config.get("module")
+    if module is None and "registered_name" in config:  # of a program's own class
+        return False
     return not isinstance(module, str) or module.startswith(("keras.engine", "keras.src.engine", "tensorflow"))
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from kspec.convert.notation import written
+from kspec.convert.problems import Unwritable
 from kspec.model.private import arguments_of, compiled_with
 from kspec.spec.objects import Object
 from kspec.spec.schema import Compile
@@ -24,6 +26,8 @@ def compile_section(
     `names` are those of outputs that are a mapping, in the order in which the spec has them; `compiles` says whether
     Keras compiles the model's steps by itself. Raises Unwritable.
     """
+    if config is not None and not isinstance(config, Mapping):
+        raise Unwritable("", "its `compile_config` is not what Keras writes", "save the model again")
     if not config or "optimizer" not in config:
         return None
     found: dict[str, Any] = {"optimizer": _rounded(written(config["optimizer"], "compile"))}
@@ -37,7 +41,11 @@ def compile_section(
     found = {key: _in_order(value, names) for key, value in found.items()}
     if config.get("jit_compile") is False and compiles and not config.get("run_eagerly"):  # else `auto` is that
         found["jit_compile"] = False
-    return Compile(**found)
+    try:
+        return Compile(**found)
+    except ValidationError as error:
+        what = f"`{error.errors()[0]['loc'][0]}` in its `compile_config` is not what Keras writes"
+        raise Unwritable("", what, "save the model again") from None
 
 
 def saved_compile(model: Any) -> dict[str, Any]:

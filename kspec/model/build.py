@@ -12,7 +12,7 @@ from kspec.model.backend import deeply, load_keras
 from kspec.model.heads import float32_heads
 from kspec.model.initial import values_put_off
 from kspec.model.objects import custom, faults, make
-from kspec.model.private import abstract_variables
+from kspec.model.private import abstract_variables, names_counted_anew
 from kspec.model.signatures import remembered
 from kspec.model.walk import Walk
 from kspec.model.weights import load_all
@@ -100,7 +100,16 @@ def _model(graph: Graph, spec: Spec, walk: Walk, tensors: dict[str, Any]) -> Any
             cls = _model_class(spec.class_)
         except SpecError as error:
             walk.problems.extend(error.problems)
-    return walk.model(graph, heads, tensors, cls)
+    with names_counted_anew(_names(graph)):  # Keras names what masks are computed by, in the same graph
+        return walk.model(graph, heads, tensors, cls)
+
+
+def _names(graph: Graph) -> Iterator[str]:
+    """The names of layers and steps, of models inside too."""
+    yield from graph.layers
+    yield from (node.name for node in graph.nodes)
+    for inner in graph.levels():
+        yield from _names(inner)
 
 
 def _model_class(path: str) -> Any:

@@ -56,7 +56,7 @@ def call_function(
     else:
         given = {**dict(zip((argument.name for argument in entry.call), positional, strict=False)), **named}
         for argument in entry.call:
-            if argument.tensor == "any" and _is_array(given.get(argument.name)):
+            if argument.tensor in ("any", "one") and _is_array(given.get(argument.name)):
                 given[argument.name] = load_keras().ops.convert_to_tensor(given[argument.name])
         args, keywords = [], {**given, **arguments, **node.call}
     result = function(*args, **keywords)

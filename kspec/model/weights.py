@@ -75,6 +75,7 @@ def load_into(target: Any, path: Path, route: Route) -> None:
             model.built = True  # as the layer in it is
         with warnings.catch_warnings(record=True) as told, without_optimizer(model):
             warnings.simplefilter("always")
+            warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)  # which JAX has in 32 bits
             keras.saving.load_weights(model, str(path))
         skipped = next((each for each in told if issubclass(each.category, UserWarning)), None)
         if skipped is not None:  # what Keras passes over keeps its random weights: nobody wants that

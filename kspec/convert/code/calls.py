@@ -8,6 +8,7 @@ from kspec.convert.code.expr import Argument, Expr, Text
 from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.frames import Bound, Frame, Tensor, split
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
+from kspec.convert.code.names import is_counted
 from kspec.convert.code.program import Apply, Kept, Make, New, Op, Saved, Unsaid
 from kspec.convert.code.values import Writer, has_variables, plain
 from kspec.convert.literals import quoted
@@ -130,7 +131,7 @@ class Calls:
             made = made._replace(arguments=_last(made.arguments, "dtype", policy))
         if step is not None and step.trainable is False:
             made = made._replace(arguments=(*made.arguments, Argument("trainable", Text("False"))))
-        name = self.name_argument(step, value, here)
+        name = self.name_argument(operation.name, step, value, here)
         if name is not None:
             made = made._replace(arguments=(*made.arguments, Argument("name", name)))
         new = New(made, snake_case(operation.name.rpartition(".")[2]))
@@ -177,13 +178,13 @@ class Calls:
             return here.item["name"]
         return value["name"] if isinstance(value, dict) and isinstance(value.get("name"), str) else None
 
-    def name_argument(self, step: Step | None, value: Any, here: Here) -> Expr | None:
+    def name_argument(self, kind: str, step: Step | None, value: Any, here: Here) -> Expr | None:
         """The name that a layer is given: the spec's, and where outputs are known by it; none within blocks, whose
-        layers are many."""
+        layers are many, and none that it may have by itself."""
         if not here.frame.is_top:
             return None
         own = self.own_name(value, here)
-        if isinstance(own, str):
+        if isinstance(own, str) and (own in self.named or not is_counted(own, kind)):
             return Text(here.frame.name_of(own)) if has_variables(own) else plain(here.frame.filled(own))
         copies = self.copies(here)
         if step is not None and len(copies) == 1 and not here.frame.rounds and step.name in self.named:

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from kspec.convert.words import Numbers
+from kspec.spec.walk import snake_case
 
 CHAIN = "x"
 """The tensor that goes from step to step."""
@@ -37,6 +38,12 @@ def class_name(text: str) -> str:
     word = identifier(text).strip("_")
     found = "".join(part[:1].upper() + part[1:] for part in word.split("_") if part)
     return found if found and found[0].isalpha() else f"Block{found}"
+
+
+def is_counted(name: str, kind: str) -> bool:
+    """Whether Keras may give a layer of this kind (`Conv2D`, `mine.Layer`) that name by itself: it tells nothing, and
+    where others are counted beside it, it may be theirs."""
+    return re.fullmatch(rf"{re.escape(snake_case(kind.rpartition('.')[2]))}(_[0-9]+)?", name) is not None
 
 
 class Words:

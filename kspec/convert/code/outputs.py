@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kspec.convert.code.names import is_counted
 from kspec.convert.code.program import Form
 from kspec.spec.graph import Graph, Ref
 from kspec.spec.objects import Object
@@ -21,12 +22,14 @@ def outputs_of(graph: Graph, by_name: bool) -> tuple[Form, list[tuple[str, Ref]]
 
 
 def of_layers(graph: Graph) -> frozenset[str]:
-    """The names of the outputs in a list that are those of layers, which can be given them."""
+    """The names of the outputs in a list that are those of layers, which can be given them; none that Keras may give
+    to another layer by itself."""
     if not isinstance(graph.outputs, list):
         return frozenset()
     layer_of = {node.name: graph.layers[node.layer].operation for node in graph.nodes}
     operations = {name: layer_of.get(ref.name) for name, ref in graph.outputs}
-    return frozenset(name for name, each in operations.items() if isinstance(each, Object) and each.kind != "ops")
+    found = {name: each.name for name, each in operations.items() if isinstance(each, Object) and each.kind != "ops"}
+    return frozenset(name for name, kind in found.items() if not is_counted(name, kind))
 
 
 def targets(outputs: Any) -> list[str]:

@@ -20,12 +20,14 @@ from kspec.convert.problems import Unwritable
 from kspec.convert.sameness import difference, keeps_order
 from kspec.model.archive import load_shapes
 from kspec.model.backend import load_keras
+from kspec.model.errors import brief
 from kspec.model.private import (
     abstract_variables,
     call_arguments,
     graph_of,
     layers_in,
     made_by,
+    names_counted_anew,
     rename,
     structure_of_outputs,
 )
@@ -41,7 +43,8 @@ def tried(text: str, program: Program, built: Any, folder: Path, classes: Sequen
     keras = load_keras()
     before = keras.config.dtype_policy()
     try:
-        with abstract_variables():
+        keras.config.set_dtype_policy("float32")
+        with abstract_variables(), names_counted_anew():
             with _what_code_raises():
                 modes: list[Any] = []
                 made = run(text, folder, program.shared, classes, modes)["build_model"]()
@@ -77,8 +80,7 @@ def _what_code_raises() -> Iterator[None]:
     except MemoryError:  # which is about this machine
         raise
     except Exception as error:
-        said = str(error).strip().splitlines()
-        raise _Raised(f"{type(error).__name__}: {said[0] if said else ''}") from error
+        raise _Raised(f"{type(error).__name__}: {brief(error)}") from error
 
 
 def run(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any
 
 from kspec.convert.code.expr import Argument, Expr, Items, Text, arguments
 from kspec.convert.code.facts import Facts, gives_several
 from kspec.convert.code.given import function_call, layer_arguments, tensor, word
-from kspec.convert.code.names import CHAIN, Words, beside
+from kspec.convert.code.names import CHAIN, Words, beside, is_counted
 from kspec.convert.code.outputs import of_layers, outputs_of
 from kspec.convert.code.program import (
     Apply,
@@ -239,6 +238,4 @@ class Level:
 
 def _is_automatic(layer: Layer) -> bool:
     """Whether a layer's name is one that it has by itself, or one within a block."""
-    operation = layer.operation
-    base = snake_case(getattr(operation, "name", None) or "")
-    return "." in layer.name or re.fullmatch(rf"{re.escape(base)}(_[0-9]+)?", layer.name) is not None
+    return "." in layer.name or is_counted(layer.name, getattr(layer.operation, "name", None) or "")

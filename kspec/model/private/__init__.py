@@ -25,6 +25,9 @@ from kspec.model.private.graphs import (
     tensor_name,
     trained_by_nature,
 )
+from kspec.model.private.names import (
+    names_counted_anew,
+)
 from kspec.model.private.quantizing import (
     quantized_abstractly,
 )
@@ -35,7 +38,6 @@ from kspec.model.private.training import (
     forget_state,
     global_seed,
     lend_state,
-    names_counted_anew,
     prepare_testing,
     prepare_training,
     restore_global_seed,

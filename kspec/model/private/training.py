@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from kspec.model.backend import load_keras
-
-_COUNTS = "object_name_uids"
 
 
 def prepare_training(model: Any, batch: Any) -> None:
@@ -59,23 +56,6 @@ def forget_state(model: Any) -> None:
 def first_epoch(model: Any) -> int:
     """The epoch that the callback `BackupAndRestore` has restored, from which `Model.fit` goes on; 0 for none."""
     return getattr(model, "_initial_epoch", None) or 0
-
-
-@contextmanager
-def names_counted_anew() -> Iterator[None]:
-    """Objects made inside have the names that they have in a new process (`auc`, not `auc_1`), and those made behind it
-    are counted on from where they were.
-
-    `keras.utils.clear_session` counts anew too, and forgets whatever else the process has of Keras's.
-    """
-    from keras.src.backend.common import global_state
-
-    counts = global_state.get_global_attribute(_COUNTS)
-    global_state.set_global_attribute(_COUNTS, defaultdict(int))
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(_COUNTS, counts)
 
 
 def global_seed() -> Any:
