@@ -269,9 +269,10 @@ def describe(
         fields = {**section.fields, **(section.train.fields if section.train is not None else {})} if section else {}
     interface = loaded.interface() if loaded is not None else None
     found: dict[str, Any] = {"source": opened.path, "files": len(opened.files)}
-    found["fields"] = [facts.as_json() for facts in look(opened, interface, fields)]
+    facts = look(opened, interface, fields)
+    found["fields"] = [each.as_json() for each in facts]
     if interface is not None and loaded is not None:
-        found |= fitting(loaded.compiled, opened, interface, fields)
+        found |= fitting(loaded.compiled, opened, interface, fields, facts)
     return found
 
 

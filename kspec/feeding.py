@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kspec.diagnostics import FileError, Problem, UsageError
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kspec.model.interface import Interface
     from kspec.spec.compiled import Compiled
     from kspec.spec.schema import Data
+    from kspec.training.data.describe import Facts
     from kspec.training.data.parts import Parts
     from kspec.training.data.source import Source
 
@@ -58,9 +59,12 @@ def data_parts(compiled: Compiled, *given: Pathlike | None) -> Parts:
     return Parts(spec.data or Data(), spec.seed, compiled.project.root, free, object_of)
 
 
-def fitting(compiled: Compiled, source: Source, interface: Interface, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What training would take of a source, or why it would not."""
+def fitting(
+    compiled: Compiled, source: Source, interface: Interface, fields: Mapping[str, Any], facts: Sequence[Facts]
+) -> dict[str, Any]:
+    """What training would take of a source whose `facts` are known, and why it would refuse that."""
     from kspec.training.data.match import linked
+    from kspec.training.data.stacked import meant
 
     labels = compiled.spec.data.labels if compiled.spec.data is not None else {}
     try:
@@ -68,4 +72,23 @@ def fitting(compiled: Compiled, source: Source, interface: Interface, fields: Ma
     except FileError as error:
         problems = [{"message": each.message, "help": each.help} for each in error.problems]
         return {"matched": None, "problems": problems}
-    return {"matched": ", ".join(map(str, found.links)), "problems": []}
+    known = {each.name: each for each in facts}
+    problems = []
+    for link in found.links:
+        columns = meant(source, fields[link.port]) if link.port in fields else (link.array,)
+        for column in columns:
+            reason = _reason(known[column], link.port) if column in known else ""
+            if reason:
+                problems.append({"message": f"`{column}` is not for `{link.port}`: {reason}", "help": _REFUSED})
+    return {"matched": ", ".join(map(str, found.links)), "problems": problems}
+
+
+_REFUSED = "`fit` refuses it"
+
+
+def _reason(facts: Facts, port: str) -> str:
+    if reason := facts.fits.get(port):
+        return reason
+    count = facts.missing + facts.infinite
+    what = "texts" if facts.given.is_text else "numbers"
+    return f"{count:,} of its values are missing, or are no {what}" if count else ""

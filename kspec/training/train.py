@@ -60,7 +60,7 @@ def prepare(model: Any, settings: Fit, data: Data | Parts, *, allow_nan: bool = 
     assert source is not None  # the caller knows where the data are
     known = parts.data.labels
     asked, fields = settings.sample_weight, parts.fields("train")
-    train = match(source, interface, fields=fields, sample_weight=asked, labels=known, learn=lambda: source)
+    train = match(source, interface, fields=fields, sample_weight=asked, labels=known, learn=parts.taught)
     validation = None
     if parts.data.validation is not None:
         validation = _validation(interface, parts, settings, {**known, **train.labels})

@@ -124,8 +124,9 @@ def describe(
         for facts in found.values():
             facts.fits = _fits(facts, interface)
             for port, given in (fields or {}).items():
-                if port in facts.fits and facts.name in meant(source, given) and facts.given.is_plain:
-                    facts.fits[port] = ""
+                columns = meant(source, given)
+                if len(columns) > 1 and facts.name in columns and facts.given.is_plain:
+                    facts.fits[port] = ""  # what is beside it makes it fit
     return list(found.values())
 
 

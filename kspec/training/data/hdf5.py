@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kspec.diagnostics import FileError, first_line
 from kspec.training.data.base import OneFile
 from kspec.training.data.npz import texts
-from kspec.training.data.source import Block, Field, Piece, broken, even, refuse_dtype
+from kspec.training.data.source import VARIABLE_TEXT, Block, Field, Piece, broken, even, refuse_dtype
 from kspec.training.data.stamp import Stamp, stamp
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _field(data: Any) -> Field:
     kind = data.dtype
     # Objects of variable length and references are not read: h5py would make Python objects of them.
     if kind.hasobject or data.shape is None:
-        return Field(shape, "text of variable length" if h5py.check_string_dtype(kind) else "object")
+        return Field(shape, VARIABLE_TEXT if h5py.check_string_dtype(kind) else "object")
     if kind.kind in "SU":
         return Field(shape, str(kind.str))
     return Field(shape, str(kind.name) if kind.kind in "biuf" else str(kind.str))

@@ -93,19 +93,25 @@ class Images(Base):
 
 
 def open_images(path: str) -> Images | None:
-    """A folder of folders of images; None where it holds none.
+    """A folder of folders of images, one for each class, or of images whose classes are not known; None where it holds
+    none.
 
     Raises `FileError` (``data-format``) for a first image that cannot be read; `UsageError` (``missing-extra``).
     """
     found: list[tuple[str, str]] = []
     for folder in sorted(entry for entry in Path(path).iterdir() if entry.is_dir() and entry.name[0] != "."):
         found += [(str(file), folder.name) for file in sorted(_images(folder))]
+    classified = bool(found)
+    if not classified:
+        found = [(str(file), "") for file in sorted(_images(Path(path)))]
     if not found:
         return None
     with _opened(found[0][0]) as image:
         (width, height), grey = image.size, image.mode in _GREY
     rows, channels = len(found), 1 if grey else 3
-    fields = {"x": Field((rows, height, width, channels), "uint8"), "y": Field((rows,), "str")}
+    fields = {"x": Field((rows, height, width, channels), "uint8")}
+    if classified:
+        fields["y"] = Field((rows,), "str")
     files, classes = zip(*found, strict=True)
     return Images(path, MappingProxyType(fields), files, classes)
 

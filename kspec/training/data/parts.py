@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kspec.diagnostics import FileError, Problem
 from kspec.training.data.opening import open_source
 from kspec.training.data.source import Source
-from kspec.training.data.split import split
+from kspec.training.data.split import TAUGHT, split
 
 if TYPE_CHECKING:
     from kspec.spec.schema import Data, DataFile
@@ -48,6 +48,10 @@ class Parts:
             return found
         whole = type(self.data)(train=file)
         return split(found, whole, self.seed)["train"]
+
+    def taught(self) -> Source | None:
+        """The rows that tell which classes there are: those of training, before fractions are carved out of them."""
+        return self._carved().get(TAUGHT, self.source("train"))
 
     def fields(self, part: str) -> dict[str, Any]:
         """The arrays or columns for inputs and outputs: a part's own, else those of the section."""

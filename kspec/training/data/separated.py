@@ -29,10 +29,11 @@ _CELLS = 1 << 17
 """Cells that are parsed, kept and read together: 1 MB."""
 _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
 """Cells without a number, in a column of numbers; in one of texts only the empty cell has none."""
+_TRUTH = frozenset({"True", "False", "true", "false", "TRUE", "FALSE"})
 _MOST = 1 << 20
 """Different texts of a column; with more it is a free text, which no model takes as a class."""
 _FREE = "free text"
-_DTYPES = {"int": "int64", "float": "float64", "text": "str", _FREE: _FREE}
+_DTYPES = {"bool": "bool", "int": "int64", "float": "float64", "text": "str", _FREE: _FREE}
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,7 +118,7 @@ class _Reading:
 
     def __init__(self, path: str, names: Sequence[str], separator: str, rows: int) -> None:
         self.path, self.names, self.separator, self.rows = path, names, separator, rows
-        self.kinds = ["int"] * len(names)
+        self.kinds = [""] * len(names)
 
     def parse(self) -> bool:
         """Keep all cells; whether they must be kept anew, because a column is of texts that began with numbers."""
@@ -145,11 +146,17 @@ class _Reading:
         import numpy as np
 
         kind = self.kinds[index]
+        if kind in ("", "bool") and _TRUTH.issuperset(cells):
+            self.kinds[index] = "bool"
+            return "int", np.fromiter((cell[0] in "tT" for cell in cells), np.int64, len(cells))
+        if kind == "":
+            kind = self.kinds[index] = "int"
         if kind in ("int", "float"):
-            array = _numbers(cells, kind)
+            array = _numbers(cells, kind, comma=self.separator != ",")
             if array is not None:
                 self.kinds[index] = "float" if array.dtype == np.float64 else kind
                 return ("float" if array.dtype == np.float64 else "int"), array
+        if kind in ("int", "float", "bool"):
             self.kinds[index] = "text"
         table = self.tables[index]
         if self.kinds[index] == "text":
@@ -171,10 +178,16 @@ class _Reading:
             raise FileError(Problem("file-write", message, help=help, file=self.path)) from error
 
 
-def _numbers(cells: tuple[str, ...], kind: str) -> np.ndarray | None:
-    """Cells as whole numbers, or as real numbers with NaN where there is none; None where one is a text."""
+def _numbers(cells: Sequence[str], kind: str, *, comma: bool) -> np.ndarray | None:
+    """Cells as whole numbers, or as real numbers with NaN where there is none; None where one is a text. With
+    `comma` numbers may have one in place of the point."""
     import numpy as np
 
+    together = "\n".join(cells)
+    if "_" in together:  # `1_000` is a number to Python, and `1_11` somebody's name for a thing
+        return None
+    if comma and "," in together:
+        cells = [cell.replace(",", ".") for cell in cells]
     texts = np.array(cells)
     if kind == "int":
         try:
@@ -204,13 +217,14 @@ def _names(path: str) -> tuple[list[str], str]:
             raise broken(path, "is empty" if not first else "begins with an empty line", "name the columns there")
         counts = {sign: first.count(sign) for sign in ",;\t|"}
         separator = "\t" if path.lower().endswith(".tsv") else max(counts, key=lambda sign: counts[sign])
-        names = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+        given = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+        names = [name or f"Unnamed: {place}" for place, name in enumerate(given)]  # as pandas calls its index
     except (UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, 1, error) from error
     if all(_is_number(name) for name in names):
         raise broken(path, "has no names of columns: its first line holds numbers", "add a line of names above it")
     for number, name in enumerate(names, 1):
-        if not name or not name.isprintable():
+        if not name.isprintable():
             raise broken(path, f"has no name for column {number}", "name every column in the first line")
         if names.index(name) != number - 1:
             raise broken(path, f"has two columns called `{name}`", "give each a name of its own")

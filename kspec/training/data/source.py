@@ -17,6 +17,10 @@ PIECE = 1 << 24
 """Bytes that a large block is read in at a time."""
 
 
+VARIABLE_TEXT = "text of variable length"
+"""HDF5's, which would be read as Python objects."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One array as its header tells it: its shape with the rows first, and NumPy's name of its dtype.
@@ -48,7 +52,7 @@ class Field:
 
         try:
             kind = np.dtype(self.dtype)
-        except TypeError:
+        except (TypeError, ValueError):  # Arrow's decimals, structs and maps
             return False
         return kind.names is None and kind.kind in "biuf" and kind.itemsize <= 8
 
@@ -156,6 +160,8 @@ def refuse_dtype(path: str, name: str, field: Field) -> None:
     else:
         message = f"`{name}` has the dtype {field.dtype}, which a model cannot take"
         help = 'save it as numbers: `array.astype("float32")`'
+        if field.dtype == VARIABLE_TEXT:
+            help = "save it as text of one width: `numpy.array(labels).astype('S')`"
     raise FileError(Problem("data-dtype", message, help=help, file=path))
 
 

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     Rows = NDArray[np.bool_]
 
 PARTS = ("train", "validation", "test")
+TAUGHT = "taught"
+"""The rows whose texts are the classes: a rare one may have gone to another part than training."""
 _ROWS = 1 << 20
 """Rows that are chosen from together."""
 
 
 def split(source: Source, data: Data, seed: int | None) -> dict[str, Source]:
-    """The parts of the training data: ``train``, and ``validation`` and ``test`` where they are carved out of it.
+    """The parts of the training data: ``train``, and ``validation`` and ``test`` where they are carved out of it;
+    `TAUGHT` are the rows that fractions were taken of.
 
     Rows `where` a column says so come first, then fractions of what is left. Raises `FileError`: ``data-match`` for
     columns that are not there, ``data-steps`` for parts without rows.
@@ -57,7 +60,7 @@ def split(source: Source, data: Data, seed: int | None) -> dict[str, Source]:
             left &= ~found[part]
     if not left.any():
         raise FileError(_empty(source, "training", "give more rows, or carve less out of them"))
-    made: dict[str, Source] = {"train": Part(source, left)}
+    made: dict[str, Source] = {"train": Part(source, left), TAUGHT: Part(source, base)}
     return made | {part: Part(source, chosen) for part, chosen in found.items()}
 
 
