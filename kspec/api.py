@@ -162,6 +162,7 @@ def run_spec(folder: Path, *, sets: Sequence[str] = (), trust: Sequence[str] = (
 
 def _open_run(path: Path, trust: Sequence[str]) -> Opened:
     from kspec.model.archive import load_model
+    from kspec.model.compile import compile_model
     from kspec.model.objects import search_also
     from kspec.training.run import model_file, open_run
 
@@ -169,7 +170,10 @@ def _open_run(path: Path, trust: Sequence[str]) -> Opened:
     file = model_file(path)
     loaded = run_spec(path, trust=trust)
     search_also(loaded.compiled.folders)
-    model = load_model(file, trust=loaded.compiled.project.trust(), modules=loaded.compiled.spec.custom)
+    spec = loaded.compiled.spec
+    model = load_model(file, trust=loaded.compiled.project.trust(), modules=spec.custom)
+    if spec.compile is not None:  # of some losses Keras saves not all: Huber's `delta`, an `axis`
+        compile_model(model, spec.compile)
     return Opened(model, loaded, run)
 
 

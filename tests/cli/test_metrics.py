@@ -67,3 +67,20 @@ def test_a_number_for_each_class(spec: Path) -> None:
     shown = run_kspec("evaluate", "run").out
     assert "f1_score  " + " ".join(f"{value:.4f}" for value in told["f1_score"]) in shown
     assert run_kspec("fit", "--resume", "run", "--epochs", "3").status == 0
+
+
+def test_a_run_is_evaluated_by_what_it_was_trained_with(in_tmp: Path) -> None:
+    """Keras saves Huber without its `delta`."""
+    random = np.random.default_rng(0)
+    x, y = random.random((40, 2)).astype("float32"), 5 * random.random((40, 1)).astype("float32")
+    np.savez("d.npz", x=x, y=y)
+    Path("s.yaml").write_text(
+        "kspec: 1\ninputs: {x: 2}\nlayers: [{Dense: 1, name: y}]\n"
+        "compile: {optimizer: sgd, loss: {Huber: {delta: 0.25}}}\nfit: {epochs: 1}\ndata: {train: d.npz}\n"
+    )
+    assert run_kspec("fit", "s.yaml", "-o", "run").status == 0
+    assert run_kspec("predict", "run", "-o", "p.npz").status == 0
+    error = np.abs(np.load("p.npz")["y"] - y)
+    loss = np.where(error <= 0.25, error**2 / 2, 0.25 * (error - 0.125)).mean()
+    told = json.loads(run_kspec("evaluate", "run", "--json").out)
+    assert told["loss"] == pytest.approx(loss, rel=1e-5)
