@@ -201,6 +201,10 @@ class Program:
     modules: dict[str, set[str]] = field(default_factory=dict)
     """Classes of the person's own, by their modules."""
 
+    size: int | None = None
+    """Of a class that makes its weights by being called on zeros, the size of their open axes; None where it is called
+    on symbolic inputs."""
+
     @property
     def reads_weights(self) -> bool:
         """Whether a file of weights is read, by the model or by one inside it."""

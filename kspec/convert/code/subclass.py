@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kspec.convert.code.expr import Argument, Call, Expr, Pairs, Text, call, flat
+from kspec.convert.code.fed import fed
 from kspec.convert.code.functional import later, parameters, policy_lines, title
 from kspec.convert.code.layout import signature, statement
 from kspec.convert.code.names import Words, beside
@@ -93,12 +94,10 @@ def _build(program: Program, name: str) -> list[str]:
     passed = [Argument(each.name, Text(each.name)) for each in program.parameters if not each.later]
     named = [Argument("name", Text(quoted(program.name)))] if program.name is not None else []
     lines += statement("model = ", Call(Text(name), (*passed, *named)), indent=4)
-    inputs: list[tuple[Expr, Expr]] = [
-        (Text(quoted(each.name)), Call(Text("keras.Input"), each.arguments)) for each in program.inputs
-    ]
-    fed = inputs[0][1] if len(inputs) == 1 else Pairs(tuple(inputs))
+    inputs: list[tuple[Expr, Expr]] = [(Text(quoted(each.name)), fed(each, program.size)) for each in program.inputs]
+    given = inputs[0][1] if len(inputs) == 1 else Pairs(tuple(inputs))
     computed = [each for each in program.parameters if each.later]
     needed = {token for _, item in inputs for token in Selves.names_in(flat(item))}
     lines += later([each for each in computed if each.name in needed], 4)
-    lines += statement("", call("model", fed), indent=4)
+    lines += statement("", call("model", given), indent=4)
     return [*lines, "    return model"]

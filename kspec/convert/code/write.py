@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kspec.convert.code.facts import Facts, facts
+from kspec.convert.code.fed import sizes
 from kspec.convert.code.files import check_weights
 from kspec.convert.code.functional import functional
 from kspec.convert.code.module import module
@@ -54,10 +56,11 @@ def write(compiled: Compiled, built: Abstract, folder: Path, style: Style, train
     policy = compiled.spec.dtype_policy
     known = facts(compiled.expanded, compiled.graph, built, policy is not None and is_short(policy))
     reasons: list[str] = []
-    for program_of in (structured, unrolled):
-        found = _written(program_of, compiled, known, built, folder, style, training, reasons)
+    tries = list(sizes(compiled.graph)) if style == "subclass" else [None]
+    for program_of, size in itertools.product((structured, unrolled), tries):
+        found = _written(program_of, compiled, known, built, folder, style, training, size, reasons)
         if found is not None:
-            notes = [f"every step is written out: {reasons[0]}"] if reasons else []
+            notes = [f"every step is written out: {reasons[0]}"] if program_of is unrolled else []
             if isinstance(compiled.graph.outputs, list) and _form(compiled.graph, style, training) == "mapping":
                 notes.append("the outputs are a mapping in the code, by their names in the spec, where they are a list")
             if training is not None and not saves_whole(compiled.spec, style):
@@ -74,15 +77,18 @@ def _written(
     folder: Path,
     style: Style,
     training: Training | None,
+    size: int | None,
     reasons: list[str],
 ) -> str | None:
-    """The code of one way to read a spec; None, with the reason noted, where it is not the spec's model."""
+    """The code of one way to read a spec, with zeros of that `size` where it is not None; None, with the reason noted,
+    where it is not the spec's model."""
     try:
         asked = frozenset(name for name, _, _ in training.adapted) if training is not None else frozenset[str]()
         program = program_of(compiled, known, asked, training is not None)
         program.form = _form(compiled.graph, style, training)
         if program.weights and program.shared:
             raise Unsaid("the weights are those of a model without models in it")
+        program.size = size
         paths = Paths(folder)
         functions = STYLES[style](program, paths)
         if training is not None:

@@ -396,6 +396,38 @@ layers: [{TimeDistributed: {layer: {step: {trainable: false}}}}]
     assert "    step_model.trainable = False\n    step_model.layers[-1].trainable = True\n" in text
 
 
+OPEN = """
+inputs: {x: {shape: [null], dtype: int32}}
+layers: [{Embedding: {input_dim: 20, output_dim: 4}}, {Conv1D: {filters: 8, kernel_size: KERNEL}}, GlobalMaxPooling1D]
+"""
+KEPT = """
+inputs: {x: {batch_shape: [4, 5, 3]}}
+layers: [{LSTM: {units: 8, stateful: true}}, {Dense: 1}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("spec", "zeros", "shape"),
+    [
+        (OPEN.replace("KERNEL", "3"), '((1, 16), dtype="int32")', (2, 30)),
+        (OPEN.replace("KERNEL", "20"), '((1, 64), dtype="int32")', (2, 30)),
+        (KEPT, "((4, 5, 3))", (4, 5, 3)),
+    ],
+)
+def test_a_class_that_keras_cannot_trace_is_made_by_zeros(
+    spec: str, zeros: str, shape: tuple[int, ...], recwarn: pytest.WarningsRecorder
+) -> None:
+    text, notes = code(spec, "subclass")
+    assert f"model(keras.ops.zeros{zeros})\n" in text
+    assert not notes
+    assert not recwarn.list
+    namespace: dict[str, Any] = {"__name__": "generated"}
+    exec(text, namespace)
+    model = namespace["build_model"]()
+    assert model.count_params() == kspec.loads("kspec: 1\n" + spec).build().count_params()
+    assert model(np.ones(shape)).shape[0] == shape[0]
+
+
 @pytest.mark.parametrize("error", [MemoryError, AssertionError])
 def test_only_what_code_raises_speaks_against_it(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison's own mistakes are not the code's, and memory is the machine's."""
