@@ -20,19 +20,19 @@ def keras_compiles(model: Any) -> bool:
 
 
 def compile_what_can_be(model: Any) -> None:
-    """Have a model compiled that Keras would run operation by operation, ten times as slow, for layers that JAX
-    compiles well. Not for a model that runs eagerly, nor for one with other layers that speak against it.
+    """Have a model compiled that Keras would run operation by operation, for layers that JAX compiles well; not one
+    that runs eagerly, nor one with other layers that speak against it. What cannot be compiled is run so in any case.
 
     A configuration of `compile` that was made before stays as it is: with Keras alone the model runs as ever.
     """
-    if model.run_eagerly or model.jit_compile:
+    if model.run_eagerly:
         return
-    known = _classes(_COMPILED)
-    layers = layers_in(model)
+    known, layers = _classes(_COMPILED), layers_in(model)
+    if any(type(layer) in _classes(_RUN) for layer in layers):
+        model.jit_compile = False
+        return
     refused = [layer for layer in layers if not layer.supports_jit]
-    if refused and all(type(layer) in known for layer in refused):
-        if any(type(layer) in _classes(_RUN) for layer in layers):
-            return
+    if refused and known.issuperset(map(type, refused)):
         for layer in refused:
             layer.supports_jit = True
         model.jit_compile = True

@@ -80,6 +80,15 @@ def test_what_is_compiled_computes_the_same(name: str) -> None:
         np.testing.assert_array_equal(np.asarray(variable), np.asarray(another))
 
 
+def test_what_cannot_be_compiled_trains() -> None:
+    """Keras would compile it, and fail."""
+    model = kspec.loads(COMPILED.replace("RandomRotation: 0.1", "RandomElasticTransform: {}")).build()
+    assert model.jit_compile is False
+    images = np.zeros((4, 8, 8, 3), "float32")
+    with without_keras_warnings():
+        assert np.isfinite(model.fit(images, np.zeros((4, 1)), verbose=0).history["loss"][0])
+
+
 def test_a_model_that_was_never_compiled_predicts_by_programs() -> None:
     model = kspec.loads(SPEC).build()
     compile_what_can_be(model)
