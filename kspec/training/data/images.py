@@ -1,4 +1,5 @@
-"""Folders of images, in a folder for each class: ``folder/cat/1.png``. The images are ``x``, their classes ``y``.
+"""Folders of images, in a folder for each class: ``folder/cat/1.png``. The images are ``x``, their classes ``y``, which
+images that lie beside each other have none of.
 
 Pillow reads them. They are brought to the size and the channels of the model's input, as
 `keras.utils.image_dataset_from_directory` does; as long as that is not known, all are to be of the first one's size,
