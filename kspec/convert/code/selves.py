@@ -181,7 +181,12 @@ class Selves:
             head = [f"{pad}for {names[0]} in {flat(over[0])}:"]
         else:
             zipped = Call(Text("zip"), (*(Argument("", item) for item in over), Argument("strict", Text("True"))))
-            head = statement(f"for {', '.join(names)} in ", zipped, ":", indent)
+            one = f"for {', '.join(names)} in "
+            if len(f"{pad}{one}zip(") <= WIDTH:
+                head = statement(one, zipped, ":", indent)
+            else:
+                head = [f"{pad}for (", *(f"{pad}    {name}," for name in names)]
+                head += statement(") in ", zipped, ":", indent)
         return Part(init, [*head, *calls])
 
     def _list(self, label: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kspec
 from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, flat
 from kspec.convert.code.formulas import formula
 from kspec.convert.code.layout import signature, statement
@@ -43,6 +44,23 @@ def unique(value: Any) -> bool:
     tree = ast.parse(flat(value))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return all(len({each.arg for each in node.keywords}) == len(node.keywords) for node in calls)
+
+
+LOOP = """kspec: 1
+inputs: {x: [8, 16]}
+layers:
+  - repeat: 3
+    layers:
+      - residual: [LayerNormalization, {MultiHeadAttention: {num_heads: 2, key_dim: 8}, from: [previous, previous]}]
+      - residual: [LayerNormalization, {Dense: {units: 32, activation: gelu}}, {Dense: 16}, {Dropout: 0.1}]
+"""
+
+
+def test_ruff_leaves_a_loop_of_many_layers_as_it_is() -> None:
+    text = kspec.code(kspec.loads(LOOP), style="subclass")
+    assert "        for (\n            layer_normalization,\n" in text
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+    assert subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout == text
 
 
 @pytest.mark.slow
