@@ -18,6 +18,7 @@ from kspec.model.walk import Walk
 from kspec.model.weights import load_all
 from kspec.spec.graph import Graph
 from kspec.spec.schema import Spec
+from kspec.spec.walk import snake_case
 
 
 class Abstract(NamedTuple):
@@ -100,8 +101,16 @@ def _model(graph: Graph, spec: Spec, walk: Walk, tensors: dict[str, Any]) -> Any
             cls = _model_class(spec.class_)
         except SpecError as error:
             walk.problems.extend(error.problems)
+    if graph.name is None:  # two of them may be called in a third
+        graph = graph._replace(name=_counted(snake_case(cls.__name__) if cls is not None else "functional"))
     with names_counted_anew(_names(graph)):  # Keras names what masks are computed by, in the same graph
         return walk.model(graph, heads, tensors, cls)
+
+
+def _counted(base: str) -> str:
+    """The name that Keras gives to the next model."""
+    count = load_keras().backend.get_uid(base) - 1
+    return f"{base}_{count}" if count else base
 
 
 def _names(graph: Graph) -> Iterator[str]:

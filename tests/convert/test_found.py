@@ -174,3 +174,10 @@ def test_a_class_of_a_script_is_not_of_an_older_keras(in_tmp: Path) -> None:
     assert done.status == 3
     assert "rebuild it with Keras 3" not in done.err
     assert "`--trust PACKAGE`" in done.err
+
+
+def test_two_models_without_names_in_a_third() -> None:
+    text = "kspec: 1\ninputs: {x: 4}\nlayers: [{Dense: 4}]\n"
+    one, other = library.loads(text).build(), library.loads(text).build()
+    x = keras.Input((4,))
+    assert keras.Model(x, [one(x), other(x)]).count_params() == 40
