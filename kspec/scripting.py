@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kspec.spec.schema import DataFile
     from kspec.training.data.match import Given
     from kspec.training.data.parts import Parts
+    from kspec.training.data.source import Source
 
     Pathlike = str | os.PathLike[str]
 
@@ -54,7 +55,9 @@ def training_of(loaded: Loaded, data: Pathlike | None) -> Training:
         found = linked(
             source, interface, fields=fields, sample_weight=asked, labels=section.labels, learn=lambda: source
         )
-        train = _part(section.train, kind, found, fields, parts, interface, _table(loaded, interface), outputs)
+        is_split = fit is not None and bool(fit.validation_split)
+        table = _table(loaded, interface)
+        train = _part(section.train, kind, source, found, fields, parts, interface, table, outputs, is_split)
         validation = None
         if section.validation is not None:
             held = _kind(section.validation, "validation")
@@ -64,7 +67,7 @@ def training_of(loaded: Loaded, data: Pathlike | None) -> Training:
             weights = weights_in(opened, asked)
             labels = {**section.labels, **found.classes}
             other = linked(opened, interface, fields=more, sample_weight=weights, part="test", labels=labels)
-            validation = _part(section.validation, held, other, more, parts, interface, {}, outputs)
+            validation = _part(section.validation, held, opened, other, more, parts, interface, {}, outputs)
         elif found.family == "train" and not (fit is not None and fit.validation_split):
             validation = _beside(train)
             validation = validation if _has(source.fields, validation) else None
@@ -89,30 +92,40 @@ def _kind(file: DataFile, part: str) -> Kind:
 def _part(
     file: DataFile,
     kind: Kind,
+    source: Source,
     found: Given,
     fields: Mapping[str, Any],
     parts: Parts,
     interface: Interface,
     tables: Mapping[str, tuple[float, ...]],
     outputs: Any,
+    split: bool = False,
 ) -> Part:
     """A file's columns by what they are for."""
     from kspec.convert.code.loading import Column, Part
+    from kspec.convert.code.refusal import refuse
     from kspec.training.data.stacked import meant
 
+    shapes = {port.name: tuple(port.shape) for port in interface.inputs}
     columns: list[Column] = []
     for link in found.links:
         given = fields.get(link.port) if link.role != "weight" else None
-        names = meant(found.source, given) if given is not None else (link.array,)
+        names = meant(source, given) if given is not None else (link.array,)
         field = found.source.fields[link.array]
         classes = found.classes.get(link.port, ()) if link.role != "weight" else ()
         is_nested = kind == "parquet" and len(field.shape) > 1 and len(names) == 1 and not classes
-        columns.append(
-            Column(link.role, link.port, names, field.dtype, classes, bool(classes) and len(field.shape) > 1, is_nested)
-        )
+        is_row = bool(classes) and len(field.shape) > 1
+        column = Column(link.role, link.port, names, field.dtype, classes, is_row, is_nested)
+        if kind in ("csv", "tsv"):
+            column = column._replace(truths=frozenset(name for name in names if source.fields[name].dtype == "bool"))
+        shape = shapes.get(link.port) if link.role == "input" else None
+        columns.append(column._replace(is_flat=shape == (1,) and len(field.shape) == 1))
     targets = [column.port for column in columns if column.role == "target"]
     weighted = [column.port for column in columns if column.role == "weight"]
     one_output = len(interface.outputs) == 1 and not isinstance(outputs, dict)
+    if tables and split and (weighted or not one_output):
+        message = "Keras has no class weights beside weights of rows, nor by output, but for all rows that are loaded"
+        refuse(message, ("fit", "class_weight"), "give a file for validation in place of `validation_split`")
     if weighted or (tables and not one_output):
         columns = [_with_table(column, tables) for column in columns]
         columns += [
@@ -124,7 +137,22 @@ def _part(
     weights = sorted((each for each in columns if each.role == "weight"), key=lambda each: order.index(each.port))
     columns = [*(each for each in columns if each.role != "weight"), *weights]
     assert file.path is not None
-    return Part(file.path, kind, tuple(columns), len(interface.inputs) == 1, one_output)
+    part = Part(file.path, kind, tuple(columns), len(interface.inputs) == 1, one_output)
+    return _in_dialect(part) if kind in ("csv", "tsv") else part
+
+
+def _in_dialect(part: Part) -> Part:
+    """A table of texts, as Python's own reader finds its columns. Raises UsageError where it does not."""
+    from kspec.convert.code.refusal import refuse
+    from kspec.training.data.separated import dialect
+
+    separator, names = dialect(part.path)
+    stripped = {name.strip() for name in names}
+    part = part._replace(separator=separator, is_spaced=stripped != set(names))
+    lost = [name for column in part.columns for name in column.names if name not in stripped]
+    if lost:
+        refuse(f"Python's own reader finds no column `{lost[0]}` in `{Path(part.path).name}`", ("data",), _HELP)
+    return part
 
 
 def _with_table(column: Column, tables: Mapping[str, tuple[float, ...]]) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,7 +61,10 @@ def _archive(path: Path, trust: Sequence[str], with_weights: bool) -> Found:
         return _older(raw, path, trust, with_weights)
     _check_shared(raw, path)
     model = load_model(path, compile=False, trust=trust) if with_weights else load_shapes(path, trust)
-    return Found(model, raw.get("compile_config"))
+    compiled = raw.get("compile_config")
+    lost = '"Huber"' in json.dumps(compiled)
+    notes = ("Keras saves no `delta` of Huber: the spec has the default, 1.0",) if lost else ()
+    return Found(model, compiled, notes)
 
 
 def _older(raw: dict[str, Any], path: Path, trust: Sequence[str], with_weights: bool) -> Found:

@@ -22,13 +22,21 @@ _LARGE = 20_000
 _STACK = 1024 * 2**20
 
 
-@functools.cache
+_IMPORTING = threading.RLock()
+
+
 def load_keras() -> ModuleType:
-    """Keras on JAX.
+    """Keras on JAX; threads that ask for it first wait for each other, for it is no module while it is imported.
 
     Raises UsageError when Keras is not there or of a version that kspec does not know, was already imported with
     another backend, or cannot be imported.
     """
+    with _IMPORTING:
+        return _load_keras()
+
+
+@functools.cache
+def _load_keras() -> ModuleType:
     if refused := installed.refusal(installed.version()):
         lowest = ".".join(map(str, installed.LOWEST))
         help = f"pip install 'keras>={lowest},<{installed.LOWEST[0] + 1}'"

@@ -27,6 +27,10 @@ class Column(NamedTuple):
     """Whether each row of a table's column is an array."""
     table: tuple[float, ...] = ()
     """Weights of classes, by their numbers."""
+    truths: frozenset[str] = frozenset()
+    """Those of a table of texts that hold `true` and `false`."""
+    is_flat: bool = False
+    """Whether it is one number for each row, and the model's input has an axis for it."""
 
 
 class Part(NamedTuple):
@@ -37,6 +41,10 @@ class Part(NamedTuple):
     columns: tuple[Column, ...]
     one_input: bool
     one_output: bool
+    separator: str = ","
+    """What separates the cells of a table of texts."""
+    is_spaced: bool = False
+    """Whether there are spaces around the names of its columns."""
 
     def of(self, role: str) -> list[Column]:
         """The columns of a role."""
@@ -52,8 +60,9 @@ class Part(NamedTuple):
         return found
 
 
-def loader(name: str, part: Part) -> list[str]:
-    """A function that loads a file, as its lines."""
+def loader(name: str, part: Part, with_axes: bool = False) -> list[str]:
+    """A function that loads a file, as its lines; `with_axes` every input has its axes, which a functional model gives
+    it by itself."""
     results = part.variables()
     kinds = [ARRAY if is_one else f"dict[str, {ARRAY}]" for _, _, is_one in results]
     returns = kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
@@ -67,11 +76,17 @@ def loader(name: str, part: Part) -> list[str]:
     for variable, role, is_one in results:
         columns = part.of(role)
         values = [_value(column, part) for column in columns]
+        if with_axes:
+            values = [_with_axis(value) if c.is_flat else value for c, value in zip(columns, values, strict=True)]
         made: Expr = values[0]
         if not is_one:
             made = Pairs(tuple((Text(quoted(c.port)), value) for c, value in zip(columns, values, strict=True)))
         lines += statement(f"{variable} = ", made, indent=inner if role != "weight" or _reads(columns) else 4)
     return [*lines, f"    return {', '.join(variable for variable, _, _ in results)}"]
+
+
+def _with_axis(value: Expr) -> Expr:
+    return Text(f"{flat(value)}[:, None]")
 
 
 def _reads(columns: list[Column]) -> bool:
@@ -88,11 +103,12 @@ def _opened(part: Part) -> tuple[int, list[str]]:
         return 8, ['    with h5py.File(path, "r") as data:']
     if part.kind == "parquet":
         return 4, ["    data = pq.read_table(path)"]
-    more = ', delimiter="\\t"' if part.kind == "tsv" else ""
-    return 4, [
-        '    with path.open(encoding="utf-8", newline="") as file:',
-        f"        rows = list(csv.DictReader(file{more}))",
-    ]
+    more = f", delimiter={quoted(part.separator)}" if part.separator != "," else ""
+    rows = f"csv.DictReader(file{more})"
+    if part.is_spaced:
+        rows = f"({{name.strip(): cell for name, cell in row.items()}} for row in {rows})"
+    opened = ['    with path.open(encoding="utf-8-sig", newline="") as file:']
+    return 4, [*opened, *statement("rows = ", call("list", Text(rows)), indent=8)]
 
 
 def _value(column: Column, part: Part) -> Expr:
@@ -107,13 +123,33 @@ def _value(column: Column, part: Part) -> Expr:
     if column.classes:
         return _coded(column, part)
     if part.kind in ("csv", "tsv"):
-        dtype = Text(quoted(column.dtype))
         if len(column.names) == 1:
-            return call("np.array", Text(f"[row[{quoted(column.names[0])}] for row in rows]"), dtype)
+            return _of_cells(column.names[0], column, part)
+        if column.truths:
+            each = tuple(_of_cells(name, column, part) for name in column.names)
+            return call("np.column_stack", Items(each))
         names = Items(tuple(Text(quoted(name)) for name in column.names))
-        return call("np.array", Text(f"[[row[name] for name in {flat(names)}] for row in rows]"), dtype)
+        number = _number("row[name]", part)
+        return call("np.array", Text(f"[[{number} for name in {flat(names)}] for row in rows]"), _dtype(column))
     made = [_one(name, column, part) for name in column.names]
     return made[0] if len(made) == 1 else Call(Text("np.column_stack"), (Argument("", Items(tuple(made))),))
+
+
+def _of_cells(name: str, column: Column, part: Part) -> Expr:
+    """A column of a table of texts."""
+    cell = f"row[{quoted(name)}]"
+    if name in column.truths:
+        return call("np.array", Text(f'[{cell}.lower() == "true" for row in rows]'))
+    return call("np.array", Text(f"[{_number(cell, part)} for row in rows]"), _dtype(column))
+
+
+def _number(cell: str, part: Part) -> str:
+    """A cell as Python reads numbers: where commas do not separate, they may stand for points."""
+    return cell if part.separator == "," else f'{cell}.replace(",", ".")'
+
+
+def _dtype(column: Column) -> Expr:
+    return Text(quoted(column.dtype))
 
 
 def _one(name: str, column: Column, part: Part) -> Expr:

@@ -20,7 +20,17 @@ LAYER = "layer"
 TAKEN = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
     | {"keras", "layers", "ops", "np", "os", "csv", "h5py", "pq", "Any", "Path", "HERE", "self", CHAIN, "main", "call"}
-    | {"load_data", "load_validation_data", "build_model", "load_model", "like", "super", "model", "outputs"}
+    | {
+        "load_data",
+        "load_validation_data",
+        "build_model",
+        "load_model",
+        "like",
+        "super",
+        "model",
+        "outputs",
+        "training",
+    }
     | {ALL_INPUTS, LAYER, "train_data", "validation_data"}
 )
 """What words mean in generated code already: Python's own, what the module imports, and what it defines itself."""

@@ -201,6 +201,8 @@ class Program:
     modules: dict[str, set[str]] = field(default_factory=dict)
     """Classes of the person's own, by their modules."""
 
+    trains: bool = False
+    """Whether a layer computes differently in training."""
     size: int | None = None
     """Of a class that makes its weights by being called on zeros, the size of their open axes; None where it is called
     on symbolic inputs."""

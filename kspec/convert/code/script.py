@@ -33,15 +33,16 @@ def script(
     functions: list[list[str]], program: Program, spec: Spec, training: Training, paths: Paths, style: str
 ) -> list[list[str]]:
     """The functions of a script: those that build the model, those that load data, and `main`."""
-    loaders = [loader("load_data", training.train)]
+    with_axes = style == "subclass"
+    loaders = [loader("load_data", training.train, with_axes)]
     own = training.validation is not None and _differs(training.train, training.validation)
     if training.validation is not None and own:
-        loaders.append(loader("load_validation_data", training.validation))
+        loaders.append(loader("load_validation_data", training.validation, with_axes))
     return [*functions, *loaders, _main(program, spec, training, paths, style, own)]
 
 
 def _differs(one: Part, other: Part) -> bool:
-    return (one.kind, one.columns) != (other.kind, other.columns)
+    return one._replace(path="") != other._replace(path="")
 
 
 def _main(program: Program, spec: Spec, training: Training, paths: Paths, style: str, own: bool) -> list[str]:

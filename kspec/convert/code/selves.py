@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kspec.convert.code.expr import Argument, Call, Expr, Items, Pairs, Text, call, flat
 from kspec.convert.code.functional import later, parameters, saved_lines, settled
 from kspec.convert.code.layout import WIDTH, signature, statement
+from kspec.convert.code.modes import differs
 from kspec.convert.code.names import Words, identifier
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import (
@@ -49,6 +50,8 @@ class Selves:
         self.needed: dict[str, str] = {}
         """Parameters that `call` asks for, and their attributes."""
         self.known = {each.name for each in parameters}
+        self.trained: frozenset[str] | None = None
+        """The variables that differ in training, where `call` is told of it."""
 
     def split(self, body: list[Statement], result: Expr) -> Part:
         """The lines of `__init__` and of `call`, which returns `result`."""
@@ -119,7 +122,11 @@ class Selves:
         return Part(init, statement(start, self._call(called, each), indent=indent))
 
     def _call(self, called: Expr, each: Apply) -> Call:
-        return Call(called, tuple(Argument(key, self._expr(value)) for key, value in each.arguments))
+        given = tuple(Argument(key, self._expr(value)) for key, value in each.arguments)
+        told = self.trained is not None and differs(each.what, self.trained)
+        if told and not any(argument.key == "training" for argument in given):
+            given = (*given, Argument("training", Text("training")))
+        return Call(called, given)
 
     def _new(self, what: New | Use) -> Call:
         if isinstance(what, New):

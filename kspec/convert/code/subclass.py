@@ -6,6 +6,7 @@ from kspec.convert.code.expr import Argument, Call, Expr, Pairs, Text, call, fla
 from kspec.convert.code.fed import fed
 from kspec.convert.code.functional import later, parameters, policy_lines, title
 from kspec.convert.code.layout import signature, statement
+from kspec.convert.code.modes import trained
 from kspec.convert.code.names import Words, beside
 from kspec.convert.code.paths import Paths
 from kspec.convert.code.program import Function, Program
@@ -71,6 +72,8 @@ def _block(function: Function, classes: dict[str, str], program: Program, paths:
 def _model(program: Program, name: str, classes: dict[str, str], paths: Paths) -> list[str]:
     """The model's class."""
     selves = Selves(_attributes(), classes, program.parameters, paths)
+    if program.trains:  # `fit` tells a model that asks, and the layers are told by none but it
+        selves.trained = trained(program.body)
     ends: Expr = Text(program.outputs[0][1])
     if program.form == "list":
         ends = Text(", ".join(tensor for _, tensor in program.outputs))
@@ -79,10 +82,11 @@ def _model(program: Program, name: str, classes: dict[str, str], paths: Paths) -
     init, calls = selves.split(program.body, ends)
     lines = [f"class {name}(keras.Model):", f'    """The model `{harmless(program.name or name)}`."""', ""]
     lines += selves.init(init, program.short)
+    training = ["training: bool | None = None"] if program.trains else []
     if len(program.inputs) == 1:
-        lines += ["", *signature("call", ["self", f"{program.inputs[0].variable}: Any"], "Any", 4)]
+        lines += ["", *signature("call", ["self", f"{program.inputs[0].variable}: Any", *training], "Any", 4)]
     else:
-        lines += ["", *signature("call", ["self", "inputs: dict[str, Any]"], "Any", 4)]
+        lines += ["", *signature("call", ["self", "inputs: dict[str, Any]", *training], "Any", 4)]
         lines += [f"        {each.variable} = inputs[{quoted(each.name)}]" for each in program.inputs]
     return [*lines, *calls]
 

@@ -171,7 +171,8 @@ def _flat(model: Any, tensors: Any, inside: bool = False) -> Any:
         given, named = call_arguments(each.operation, each.place)
         given = keras.tree.map_structure(there, given)
         # masks are made of no call, and are made again
-        named = {key: keras.tree.map_structure(there, item) for key, item in named.items() if _is_of(known, item)}
+        told = {key: item for key, item in named.items() if item is not None and _is_of(known, item)}
+        named = {key: keras.tree.map_structure(there, item) for key, item in told.items()}
         into = inside and isinstance(each.operation, keras.Model)
         made = _flat(each.operation, given, True) if into else each.operation(*given, **named)
         for index, tensor in enumerate(keras.tree.flatten(made)):

@@ -28,6 +28,7 @@ from kspec.model.build import Abstract
 from kspec.model.policies import is_short
 from kspec.spec.compiled import Compiled
 from kspec.spec.graph import Graph, Layer, held_in
+from kspec.spec.lint.modes import differs
 
 Style = Literal["functional", "sequential", "subclass"]
 STYLES: dict[str, Callable[[Program, Paths], list[list[str]]]] = {
@@ -88,7 +89,7 @@ def _written(
         program.form = _form(compiled.graph, style, training)
         if program.weights and program.shared:
             raise Unsaid("the weights are those of a model without models in it")
-        program.size = size
+        program.size, program.trains = size, any(map(differs, compiled.graph.layers.values()))
         paths = Paths(folder)
         functions = STYLES[style](program, paths)
         if training is not None:

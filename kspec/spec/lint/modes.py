@@ -13,8 +13,8 @@ from kspec.spec.values import shown
 
 _HEEDED = (3, 16)
 """The Keras that heeds it, in development in 2026: https://github.com/keras-team/keras/pull/23364."""
-_RATES = ("dropout", "recurrent_dropout")
-_SAME = ("Dense", "EinsumDense", "Resizing", "CenterCrop")
+RATES = ("dropout", "recurrent_dropout")
+SAME = ("Dense", "EinsumDense", "Resizing", "CenterCrop")
 """What takes `training` and does nothing with it, where nothing is quantized."""
 
 
@@ -31,7 +31,7 @@ def overridden_training(subject: Subject) -> Iterator[Problem]:
 def _overridden(graph: Graph) -> Iterator[Problem]:
     for node in graph.nodes:
         told, layer = node.call.get("training"), graph.layers[node.layer]
-        if not isinstance(told, bool) or not _differs(layer, False):
+        if not isinstance(told, bool) or not differs(layer):
             continue
         message = f"`training: {shown(told)}` is overridden in `fit`, `evaluate` and `predict`"
         help = "Keras tells every layer what it tells the whole model; "
@@ -46,28 +46,28 @@ def _overridden(graph: Graph) -> Iterator[Problem]:
             yield from _overridden(inner)
 
 
-def _differs(layer: Layer, frozen: bool) -> bool:
+def differs(layer: Layer, frozen: bool = False) -> bool:
     """Whether a layer computes differently in training, as far as is known of it."""
     frozen = layer.trainable is False or (frozen and layer.trainable is None)
     if isinstance(layer.operation, Graph):
-        return any(_differs(each, frozen) for each in layer.operation.layers.values())
+        return any(differs(each, frozen) for each in layer.operation.layers.values())
     if isinstance(layer.operation, Object):
-        return _object_differs(layer.operation, frozen)
+        return _objectdiffers(layer.operation, frozen)
     return not frozen  # a saved model, of which nothing is known
 
 
-def _object_differs(operation: Object, frozen: bool) -> bool:
+def _objectdiffers(operation: Object, frozen: bool) -> bool:
     inside = [value for value in operation.args.values() if isinstance(value, Object) and value.kind == "layers"]
     models = [held.model for held in held_in(operation)]
     if inside or models:  # a layer that is around others
         layers = [each for model in models for each in model.layers.values()]
-        return any(_object_differs(each, frozen) for each in inside) or any(_differs(each, frozen) for each in layers)
+        return any(_objectdiffers(each, frozen) for each in inside) or any(differs(each, frozen) for each in layers)
     entry = catalog.find("layers", operation.name)
     if entry is None or entry.name == "BatchNormalization":
         return not frozen
-    if entry.name in _SAME or not any(argument.name == "training" for argument in entry.call):
+    if entry.name in SAME or not any(argument.name == "training" for argument in entry.call):
         return False
-    rates = [name for name in _RATES if entry.parameter(name) is not None]
+    rates = [name for name in RATES if entry.parameter(name) is not None]
     return not rates or any(operation.args.get(name) for name in rates)
 
 

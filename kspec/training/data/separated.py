@@ -208,6 +208,19 @@ def _lines(path: str) -> IO[str]:
     return open(path, encoding="utf-8-sig", newline="")
 
 
+def dialect(path: str) -> tuple[str, list[str]]:
+    """What separates cells, and the names of the columns as they stand in the first line."""
+    with _lines(path) as file:
+        first = file.readline(1 << 20)
+    separator = _separator(path, first)
+    return separator, next(csv.reader([first], delimiter=separator))
+
+
+def _separator(path: str, first: str) -> str:
+    counts = {sign: first.count(sign) for sign in ",;\t|"}
+    return "\t" if path.lower().endswith(".tsv") else max(counts, key=lambda sign: counts[sign])
+
+
 def _names(path: str) -> tuple[list[str], str]:
     """The names of the columns, and what separates them."""
     try:
@@ -215,8 +228,7 @@ def _names(path: str) -> tuple[list[str], str]:
             first = file.readline(1 << 20)
         if not first.strip():
             raise broken(path, "is empty" if not first else "begins with an empty line", "name the columns there")
-        counts = {sign: first.count(sign) for sign in ",;\t|"}
-        separator = "\t" if path.lower().endswith(".tsv") else max(counts, key=lambda sign: counts[sign])
+        separator = _separator(path, first)
         given = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
         names = [name or f"Unnamed: {place}" for place, name in enumerate(given)]  # as pandas calls its index
     except (UnicodeDecodeError, csv.Error) as error:
