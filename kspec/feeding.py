@@ -72,12 +72,13 @@ def fitting(
     except FileError as error:
         problems = [{"message": each.message, "help": each.help} for each in error.problems]
         return {"matched": None, "problems": problems}
-    known = {each.name: each for each in facts}
+    train = compiled.spec.data.train if compiled.spec.data is not None else None
+    known = {} if train is not None and train.where else {each.name: each for each in facts}  # those are of all rows
     problems = []
     for link in found.links:
         columns = meant(source, fields[link.port]) if link.port in fields else (link.array,)
         for column in columns:
-            reason = _reason(known[column], link.port) if column in known else ""
+            reason = _reason(known[column], "" if link.role == "weight" else link.port) if column in known else ""
             if reason:
                 problems.append({"message": f"`{column}` is not for `{link.port}`: {reason}", "help": _REFUSED})
     return {"matched": ", ".join(map(str, found.links)), "problems": problems}

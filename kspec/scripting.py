@@ -116,8 +116,6 @@ def _part(
         is_nested = kind == "parquet" and len(field.shape) > 1 and len(names) == 1 and not classes
         is_row = bool(classes) and len(field.shape) > 1
         column = Column(link.role, link.port, names, field.dtype, classes, is_row, is_nested)
-        if kind in ("csv", "tsv"):
-            column = column._replace(truths=frozenset(name for name in names if source.fields[name].dtype == "bool"))
         shape = shapes.get(link.port) if link.role == "input" else None
         columns.append(column._replace(is_flat=shape == (1,) and len(field.shape) == 1))
     targets = [column.port for column in columns if column.role == "target"]

@@ -177,7 +177,7 @@ def compile_source(
     if spec is None:
         raise SpecError(_told(source, problems))
     folder = source.file.path.parent if source.file.path is not None else project.root
-    folders = project.modules or tuple(dict.fromkeys((folder, project.root)))
+    folders = tuple(dict.fromkeys((*project.modules, folder) if project.modules else (folder, project.root)))
     gaps = source.gaps | broken
     before = len(problems)
     registry = custom.read_modules(spec.custom, folders, project, problems)

@@ -27,8 +27,8 @@ class Project:
     """The folder that every path in a spec stays inside, and the Python packages whose code may run.
 
     `given` are those trusted on the command line; `settings` is the pyproject.toml that may name more, and is read
-    when it is asked. `modules` are the folders in which modules are looked for, in place of the root and the spec's
-    own: those of a run lie where the spec lay that was trained.
+    when it is asked. `modules` are the folders in which modules are looked for first, and in place of the root: those
+    of a run lie where the spec lay that was trained.
     """
 
     root: Path

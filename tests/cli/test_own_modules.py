@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ TRUST = ("--trust", "custom_layers")
 def test_a_run_knows_where_the_modules_of_its_spec_lie(
     output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])  # what kspec adds to it is not for other tests
     project = tmp_path / "project"
     project.mkdir()
     monkeypatch.chdir(project)
@@ -41,7 +43,9 @@ def test_a_run_knows_where_the_modules_of_its_spec_lie(
     lost = run_kspec("evaluate", run, *TRUST)
     assert lost.status == 1
     assert f"looked in `{project}`" in lost.err.replace("\n       ", " ")
-    assert lost.err.count("`") == 4  # the module, and that folder
+    assert lost.err.count("`") == 6  # the module, that folder, and the run's own
+    (run / "custom_layers.py").write_text((project / "elsewhere.py").read_text())
+    assert run_kspec("evaluate", run, *TRUST).status == 0
 
 
 def test_a_run_whose_facts_name_no_folders(in_tmp: Path) -> None:

@@ -181,3 +181,11 @@ def test_two_models_without_names_in_a_third() -> None:
     one, other = library.loads(text).build(), library.loads(text).build()
     x = keras.Input((4,))
     assert keras.Model(x, [one(x), other(x)]).count_params() == 40
+
+
+def test_a_model_that_is_gone_on_with() -> None:
+    text = "kspec: 1\ninputs: {x: {shape: [6], dtype: int32}}\n"
+    text += "layers: [{Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}}, {LSTM: 2}]\n"
+    made = library.loads(text).build()
+    y = layers.Embedding(9, 4, mask_zero=True)(made.inputs[0])
+    assert len(keras.Model(made.inputs, [made.output, layers.LSTM(2)(y)]).outputs) == 2

@@ -43,3 +43,25 @@ def test_training_is_overridden_as_the_warning_says() -> None:
 def test_a_later_keras_heeds_what_a_call_is_told(version: str, warned: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kspec.catalog, "keras_version", lambda: version)
     assert len(kspec.loads(TOLD).warnings) == warned
+
+
+@pytest.mark.parametrize("monitor", ["val_AUC", "val_weighted_AUC", "auc", "auc_1", "val_weighted_accuracy"])
+def test_metrics_by_the_names_that_keras_gives_them(monitor: str) -> None:
+    text = f"""
+kspec: 1
+inputs: {{x: 4}}
+layers: [{{Dense: {{units: 1, activation: sigmoid}}}}]
+compile:
+  loss: binary_crossentropy
+  metrics: [AUC, {{AUC: {{}}}}, {{AUC: {{curve: PR}}}}, accuracy]
+  weighted_metrics: [AUC, accuracy]
+fit: {{validation_split: 0.2, callbacks: [{{EarlyStopping: {monitor}}}]}}
+"""
+    assert kspec.loads(text).warnings == ()
+    assert [each.code for each in kspec.loads(text.replace(monitor, "auc_2")).warnings] == ["unknown-monitor"]
+
+
+@pytest.mark.parametrize("layer", ["GaussianNoise: 0.0", "Dropout: 0", "LSTM: 4", "Dense: 4"])
+def test_training_of_what_computes_the_same(layer: str) -> None:
+    text = f"kspec: 1\ninputs: {{x: [3, 4]}}\nlayers:\n  - {layer}\n    call: {{training: false}}\n"
+    assert kspec.loads(text).warnings == ()

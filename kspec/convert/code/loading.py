@@ -27,8 +27,6 @@ class Column(NamedTuple):
     """Whether each row of a table's column is an array."""
     table: tuple[float, ...] = ()
     """Weights of classes, by their numbers."""
-    truths: frozenset[str] = frozenset()
-    """Those of a table of texts that hold `true` and `false`."""
     is_flat: bool = False
     """Whether it is one number for each row, and the model's input has an axis for it."""
 
@@ -124,10 +122,8 @@ def _value(column: Column, part: Part) -> Expr:
         return _coded(column, part)
     if part.kind in ("csv", "tsv"):
         if len(column.names) == 1:
-            return _of_cells(column.names[0], column, part)
-        if column.truths:
-            each = tuple(_of_cells(name, column, part) for name in column.names)
-            return call("np.column_stack", Items(each))
+            cell = _number(f"row[{quoted(column.names[0])}]", part)
+            return call("np.array", Text(f"[{cell} for row in rows]"), _dtype(column))
         names = Items(tuple(Text(quoted(name)) for name in column.names))
         number = _number("row[name]", part)
         return call("np.array", Text(f"[[{number} for name in {flat(names)}] for row in rows]"), _dtype(column))
@@ -135,17 +131,9 @@ def _value(column: Column, part: Part) -> Expr:
     return made[0] if len(made) == 1 else Call(Text("np.column_stack"), (Argument("", Items(tuple(made))),))
 
 
-def _of_cells(name: str, column: Column, part: Part) -> Expr:
-    """A column of a table of texts."""
-    cell = f"row[{quoted(name)}]"
-    if name in column.truths:
-        return call("np.array", Text(f'[{cell}.lower() == "true" for row in rows]'))
-    return call("np.array", Text(f"[{_number(cell, part)} for row in rows]"), _dtype(column))
-
-
 def _number(cell: str, part: Part) -> str:
-    """A cell as Python reads numbers: where commas do not separate, they may stand for points."""
-    return cell if part.separator == "," else f'{cell}.replace(",", ".")'
+    """A cell as Python reads numbers: beside semicolons, commas may stand for points."""
+    return cell if part.separator != ";" else f'{cell}.replace(",", ".")'
 
 
 def _dtype(column: Column) -> Expr:

@@ -57,6 +57,10 @@ def differs(layer: Layer, frozen: bool = False) -> bool:
 
 
 def _objectdiffers(operation: Object, frozen: bool) -> bool:
+    if operation.name == "SpectralNormalization":
+        return True
+    if any(operation.args.get(name) == 0 for name in ("rate", "stddev")):
+        return False
     inside = [value for value in operation.args.values() if isinstance(value, Object) and value.kind == "layers"]
     models = [held.model for held in held_in(operation)]
     if inside or models:  # a layer that is around others

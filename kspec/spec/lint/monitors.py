@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,12 +65,16 @@ def _history(spec: Spec, outputs: tuple[str, ...]) -> list[str] | None:
     several = len(outputs) > 1
     if several:
         names += [f"{output}_loss" for output in outputs]
-    for given in (section.metrics, section.weighted_metrics):
+    counts: Counter[str] = Counter()
+    for prefix, given in (("", section.metrics), ("weighted_", section.weighted_metrics)):
         for output, metric in _metrics(given, outputs):
             name = _key(metric)
             if name is None:
                 return None
-            names.append(f"{output}_{name}" if several else name)
+            if isinstance(metric, Object) and "name" not in metric.args:  # Keras counts them
+                counts[name] += 1
+                name = f"{name}_{counts[name] - 1}" if counts[name] > 1 else name
+            names += [f"{output}_{each}" if several else each for each in dict.fromkeys((name, prefix + name))]
     return names
 
 

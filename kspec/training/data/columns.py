@@ -63,14 +63,13 @@ def field_of(kind: Any, rows: int, lengths: tuple[int, ...] = ()) -> Field:
 
 
 def lengths_of(column: Any) -> tuple[int, ...]:
-    """The lengths of the lists in a column's first row that is not missing; empty where it holds none."""
+    """The lengths of the lists in a column's first row; empty where it holds none, or no first row."""
     types = arrow("pyarrow.types", "this file")
     found = []
-    while types.is_fixed_size_list(column.type) or _is_list(types, column.type):
-        column = column.drop_null()
-        if not len(column):
-            break
+    while len(column) and (types.is_fixed_size_list(column.type) or _is_list(types, column.type)):
         first = column[0].values
+        if first is None:
+            return ()
         if _is_list(types, column.type):
             found.append(len(first))
         column = first

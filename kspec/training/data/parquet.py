@@ -15,9 +15,6 @@ from kspec.training.data.columns import arrow, field_of, lengths_of, to_numpy
 from kspec.training.data.source import PIECE, Block, Field, Piece, broken
 from kspec.training.data.stamp import Stamp, stamp
 
-_FIRST = 64
-"""Rows that are looked through for the length of a column's lists."""
-
 
 @dataclass(frozen=True, repr=False)
 class Parquet(OneFile):
@@ -76,11 +73,8 @@ def open_parquet(path: str) -> Parquet:
             lists = [field.name for field in schema if _is_list(field.type)]
             lengths = {}
             if lists and metadata.num_rows:
-                for rows in (1, _FIRST):  # where the first is missing
-                    batch = next(file.iter_batches(rows, columns=lists, use_threads=False))
-                    lengths = {name: lengths_of(batch[name]) for name in lists}
-                    if all(lengths.values()):
-                        break
+                batch = next(file.iter_batches(1, columns=lists, use_threads=False))
+                lengths = {name: lengths_of(batch[name]) for name in lists}
     except failures() as error:
         raise damaged(path, error) from error
     counts = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]

@@ -9,6 +9,7 @@ own parser is used, so that a CSV file needs no further package and means the sa
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,11 +30,12 @@ _CELLS = 1 << 17
 """Cells that are parsed, kept and read together: 1 MB."""
 _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
 """Cells without a number, in a column of numbers; in one of texts only the empty cell has none."""
-_TRUTH = frozenset({"True", "False", "true", "false", "TRUE", "FALSE"})
+_THOUSANDS = re.compile(r"\s*[-+]?[1-9][0-9]{0,2}(,[0-9]{3})+\s*")
+"""A whole number in groups, or one with three places behind a decimal comma: nobody can tell."""
 _MOST = 1 << 20
 """Different texts of a column; with more it is a free text, which no model takes as a class."""
 _FREE = "free text"
-_DTYPES = {"bool": "bool", "int": "int64", "float": "float64", "text": "str", _FREE: _FREE}
+_DTYPES = {"int": "int64", "float": "float64", "text": "str", _FREE: _FREE}
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,7 +120,7 @@ class _Reading:
 
     def __init__(self, path: str, names: Sequence[str], separator: str, rows: int) -> None:
         self.path, self.names, self.separator, self.rows = path, names, separator, rows
-        self.kinds = [""] * len(names)
+        self.kinds = ["int"] * len(names)
 
     def parse(self) -> bool:
         """Keep all cells; whether they must be kept anew, because a column is of texts that began with numbers."""
@@ -146,17 +148,11 @@ class _Reading:
         import numpy as np
 
         kind = self.kinds[index]
-        if kind in ("", "bool") and _TRUTH.issuperset(cells):
-            self.kinds[index] = "bool"
-            return "int", np.fromiter((cell[0] in "tT" for cell in cells), np.int64, len(cells))
-        if kind == "":
-            kind = self.kinds[index] = "int"
         if kind in ("int", "float"):
-            array = _numbers(cells, kind, comma=self.separator != ",")
+            array = _numbers(cells, kind, comma=self.separator == ";")
             if array is not None:
                 self.kinds[index] = "float" if array.dtype == np.float64 else kind
                 return ("float" if array.dtype == np.float64 else "int"), array
-        if kind in ("int", "float", "bool"):
             self.kinds[index] = "text"
         table = self.tables[index]
         if self.kinds[index] == "text":
@@ -187,6 +183,8 @@ def _numbers(cells: Sequence[str], kind: str, *, comma: bool) -> np.ndarray | No
     if "_" in together:  # `1_000` is a number to Python, and `1_11` somebody's name for a thing
         return None
     if comma and "," in together:
+        if all(_THOUSANDS.fullmatch(cell) for cell in cells if "," in cell):
+            return None
         cells = [cell.replace(",", ".") for cell in cells]
     texts = np.array(cells)
     if kind == "int":
@@ -233,7 +231,7 @@ def _names(path: str) -> tuple[list[str], str]:
         names = [name or f"Unnamed: {place}" for place, name in enumerate(given)]  # as pandas calls its index
     except (UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, 1, error) from error
-    if all(_is_number(name) for name in names):
+    if all(map(_is_number, filter(None, given))):
         raise broken(path, "has no names of columns: its first line holds numbers", "add a line of names above it")
     for number, name in enumerate(names, 1):
         if not name.isprintable():

@@ -70,10 +70,10 @@ data: {train: d.csv, fields: {f: "f*", one: c, k: k}}
 @pytest.mark.parametrize(
     ("separator", "header", "point", "start"),
     [
-        (",", "f1,f2,flag,c,k", ".", b""),
-        (";", "f1;f2;flag;c;k", ",", b""),
-        (",", " f1 , f2,flag, c,k", ".", b""),
-        (",", "f1,f2,flag,c,k", ".", b"\xef\xbb\xbf"),
+        (",", "f1,f2,f3,c,k", ".", b""),
+        (";", "f1;f2;f3;c;k", ",", b""),
+        (",", " f1 , f2,f3, c,k", ".", b""),
+        (",", "f1,f2,f3,c,k", ".", b"\xef\xbb\xbf"),
     ],
 )
 @pytest.mark.parametrize("style", ["functional", "subclass"])
@@ -81,7 +81,7 @@ def test_tables_are_read_as_kspec_reads_them(
     separator: str, header: str, point: str, start: bytes, style: str, in_tmp: Path
 ) -> None:
     rows = [
-        separator.join([f"0{point}{row % 9}", f"{row}", str(row % 2 == 0), f"1{point}5", ("ja", " nein")[row % 3 > 0]])
+        separator.join([f"0{point}{row % 9}", f"{row}", f"{row % 2}", f"1{point}5", ("ja", " nein")[row % 3 > 0]])
         for row in range(20)
     ]
     Path("d.csv").write_bytes(start + "\n".join([header, *rows, ""]).encode())

@@ -48,17 +48,12 @@ def test_parquet_with_columns_that_no_model_takes(spec: Path) -> None:
 
     rows = 60
     columns = {
-        "f": pyarrow.array([None, *[[0.5, 2.0]] * (rows - 1)]),
+        "f": pyarrow.array([[0.5, 2.0]] * rows),
         "k": pyarrow.array(np.arange(rows) % 3),
         "price": pyarrow.array([decimal.Decimal("1.25")] * rows),
         "point": pyarrow.array([{"a": 1, "b": 2}] * rows),
         "table": pyarrow.array([[("a", 1)]] * rows, pyarrow.map_(pyarrow.string(), pyarrow.int64())),
     }
-    pyarrow.parquet.write_table(pyarrow.table(columns), "d.parquet")
-    lost = run_kspec("fit", "s.yaml", "--data", "d.parquet", "-o", "run")
-    assert lost.status == 3
-    assert "`f[0]` is missing (null)" in lost.err
-    columns["f"] = pyarrow.array([[0.5, 2.0]] * rows)
     pyarrow.parquet.write_table(pyarrow.table(columns), "d.parquet")
     fields = described("d.parquet", "--spec", "s.yaml")["fields"]
     assert "decimal128(3, 2)" in fields["price"]["problem"]
@@ -76,29 +71,46 @@ def test_names_with_underscores_are_no_numbers(in_tmp: Path) -> None:
     assert fields["a"]["dtype"] == "int64"
 
 
-def test_decimal_commas_and_truth_values_and_an_index(spec: Path) -> None:
+def test_decimal_commas_and_an_index_without_a_name(spec: Path) -> None:
     lines = [f"{place};0,{place};{'' if place == 3 else '-1,5'};{place % 3};{place % 2 == 0}" for place in range(60)]
     Path("d.csv").write_text(";a;b;k;t\n" + "\n".join(lines) + "\n")
     fields = described("d.csv")["fields"]
     assert list(fields) == ["Unnamed: 0", "a", "b", "k", "t"]
     assert (fields["a"]["dtype"], fields["a"]["greatest"]) == ("float64", 0.9)
     assert (fields["b"]["least"], fields["b"]["missing"]) == (-1.5, 1)
-    assert (fields["t"]["dtype"], fields["t"]["mean"]) == ("bool", 0.5)
-    fitted("--set", "data={train: {path: d.csv, where: {t: true}}, fields: {f: [a, t], k: k}}")
+    fitted("--set", "data={train: {path: d.csv, where: {t: true}}, fields: {f: [a, k], k: k}}")
+    Path("h.csv").write_text(",1.5,2.5\n1,2,3\n")
+    assert "has no names of columns" in run_kspec("data", "h.csv").err
 
 
-@pytest.mark.parametrize("then", ["1", "maybe", "True"])
-def test_truth_values_that_turn_out_to_be_texts(then: str, in_tmp: Path) -> None:
-    """Cells are read in blocks, and a column is what all of them can be."""
-    rows = 140_000
-    lines = [*["True"] * rows, then, "False"]
-    Path("d.csv").write_text("t\n" + "\n".join(lines) + "\n")
-    field = described("d.csv")["fields"]["t"]
-    values = {str(each["value"]): each["count"] for each in field["values"]}
-    if then == "True":
-        assert (field["dtype"], values) == ("bool", {"False": 1, "True": rows + 1})
-    else:
-        assert (field["dtype"], values) == ("text", {"True": rows, then: 1, "False": 1})
+def test_commas_that_may_group_thousands_are_no_numbers(in_tmp: Path) -> None:
+    """A column is of real numbers where one of its commas can only stand for a point."""
+    for cells, dtype in (
+        (["999", "1,000", "12,500"], "text"),
+        (["0,125", "1,000"], "float64"),
+        (["1,5", "2"], "float64"),
+        (["1.234,5", "2"], "text"),
+    ):
+        Path("d.csv").write_text("a;b\n" + "".join(f"{cell};1\n" for cell in cells))
+        assert described("d.csv")["fields"]["a"]["dtype"] == dtype
+    Path("d.tsv").write_text("a\tb\n1,5\t1\n")
+    assert described("d.tsv")["fields"]["a"]["dtype"] == "text"
+
+
+def test_truth_values_are_classes_like_other_texts(spec: Path) -> None:
+    """Whatever a file has of them: the run's own classes count, in their order."""
+    labels = "labels: {k: ['True', Maybe, 'False']}"
+    Path("d.csv").write_text("a,b,k\n" + "".join(f"0.{i},0.5,{['True', 'False', 'Maybe'][i % 3]}\n" for i in range(60)))
+    Path("two.csv").write_text("a,b,k\n" + "".join(f"0.{i},0.5,{['True', 'False'][i % 2]}\n" for i in range(60)))
+    fitted("--set", f"data={{train: d.csv, fields: {{f: [a, b], k: k}}, {labels}}}")
+    assert json.loads(Path("run-0/run.json").read_text())["labels"] == {"k": ["True", "Maybe", "False"]}
+    assert run_kspec("evaluate", "run-0", "--data", "two.csv").status == 0
+    fitted(
+        "--set",
+        "data={train: {path: d.csv, where: {k: 'True'}}, fields: {f: [a, b], k: k}}",
+        "--set",
+        "layers.k.units=2",
+    )
 
 
 def test_a_rare_class_may_go_to_the_validation(spec: Path) -> None:
@@ -119,6 +131,8 @@ def test_what_fit_will_refuse_is_told_before(spec: Path) -> None:
     assert found["fields"]["k"]["fits"]["k"] == "it has the classes 0 to 2"
     assert [each["message"] for each in found["problems"]] == ["`k` is not for `k`: it has the classes 0 to 2"]
     assert run_kspec("fit", "s.yaml", "--data", "d.npz", "-o", "run").status == 3
+    np.savez("w.npz", f=features, k=random.integers(0, 3, 60), sample_weight=random.random(60))
+    assert described("w.npz", "--spec", "s.yaml")["problems"] == []
     features[3] = np.nan
     np.savez("d.npz", f=features, k=random.integers(0, 3, 60))
     (problem,) = described("d.npz", "--spec", "s.yaml")["problems"]
