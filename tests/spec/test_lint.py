@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import kspec
+from kspec import catalog
 
 
 def test_tens_of_thousands_of_unused_names_on_one_line_are_told() -> None:
@@ -41,7 +42,7 @@ def test_training_is_overridden_as_the_warning_says() -> None:
 
 @pytest.mark.parametrize(("version", "warned"), [("3.15.9", 1), ("3.16.0", 0), ("3.16.0.dev2", 0), ("4.0", 0)])
 def test_a_later_keras_heeds_what_a_call_is_told(version: str, warned: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kspec.catalog, "keras_version", lambda: version)
+    monkeypatch.setattr(catalog, "keras_version", lambda: version)
     assert len(kspec.loads(TOLD).warnings) == warned
 
 
