@@ -55,9 +55,9 @@ def training_of(loaded: Loaded, data: Pathlike | None) -> Training:
         found = linked(
             source, interface, fields=fields, sample_weight=asked, labels=section.labels, learn=lambda: source
         )
-        is_split = fit is not None and bool(fit.validation_split)
+        split = fit.validation_split if fit is not None else 0.0
         table = _table(loaded, interface)
-        train = _part(section.train, kind, source, found, fields, parts, interface, table, outputs, is_split)
+        train = _part(section.train, kind, source, found, fields, parts, interface, table, outputs, split)
         validation = None
         if section.validation is not None:
             held = _kind(section.validation, "validation")
@@ -99,11 +99,10 @@ def _part(
     interface: Interface,
     tables: Mapping[str, tuple[float, ...]],
     outputs: Any,
-    split: bool = False,
+    split: float = 0.0,
 ) -> Part:
     """A file's columns by what they are for."""
     from kspec.convert.code.loading import Column, Part
-    from kspec.convert.code.refusal import refuse
     from kspec.training.data.stacked import meant
 
     shapes = {port.name: tuple(port.shape) for port in interface.inputs}
@@ -121,9 +120,6 @@ def _part(
     targets = [column.port for column in columns if column.role == "target"]
     weighted = [column.port for column in columns if column.role == "weight"]
     one_output = len(interface.outputs) == 1 and not isinstance(outputs, dict)
-    if tables and split and (weighted or not one_output):
-        message = "Keras has no class weights beside weights of rows, nor by output, but for all rows that are loaded"
-        refuse(message, ("fit", "class_weight"), "give a file for validation in place of `validation_split`")
     if weighted or (tables and not one_output):
         columns = [_with_table(column, tables) for column in columns]
         columns += [
@@ -135,7 +131,7 @@ def _part(
     weights = sorted((each for each in columns if each.role == "weight"), key=lambda each: order.index(each.port))
     columns = [*(each for each in columns if each.role != "weight"), *weights]
     assert file.path is not None
-    part = Part(file.path, kind, tuple(columns), len(interface.inputs) == 1, one_output)
+    part = Part(file.path, kind, tuple(columns), len(interface.inputs) == 1, one_output, split)
     return _in_dialect(part) if kind in ("csv", "tsv") else part
 
 

@@ -39,6 +39,8 @@ class Part(NamedTuple):
     columns: tuple[Column, ...]
     one_input: bool
     one_output: bool
+    split: float = 0.0
+    """What part of the rows is validated on, the last ones: weights of classes are not for them."""
     separator: str = ","
     """What separates the cells of a table of texts."""
     is_spaced: bool = False
@@ -77,6 +79,10 @@ def loader(name: str, part: Part, with_axes: bool = False) -> list[str]:
         if with_axes:
             values = [_with_axis(value) if c.is_flat else value for c, value in zip(columns, values, strict=True)]
         made: Expr = values[0]
+        if role == "weight" and part.split and any(column.table for column in columns):
+            count = "len(y)" if part.one_output else "len(next(iter(targets.values())))"
+            pad = " " * (inner if _reads(columns) else 4)
+            lines += [f"{pad}count = {count}", f"{pad}trained = np.arange(count) < int(count * (1 - {part.split:g}))"]
         if not is_one:
             made = Pairs(tuple((Text(quoted(c.port)), value) for c, value in zip(columns, values, strict=True)))
         lines += statement(f"{variable} = ", made, indent=inner if role != "weight" or _reads(columns) else 4)
@@ -114,8 +120,10 @@ def _value(column: Column, part: Part) -> Expr:
     if column.table:
         targets = "y" if part.one_output else f"targets[{quoted(column.port)}]"
         labels = Text(f"{targets}.reshape(-1).astype(int)")
-        weights = Text(f"np.array({list(column.table)})[{labels.text}]")
-        return weights if not column.names else Text(f"{weights.text} * {_plain_text(column, part)}")
+        weights: Expr = Text(f"np.array({list(column.table)})[{labels.text}]")
+        if part.split:
+            weights = call("np.where", Text("trained"), weights, Text("1.0"))
+        return weights if not column.names else Text(f"{flat(weights)} * {_plain_text(column, part)}")
     if not column.names:  # an output whose rows all count
         return Text('np.ones(len(next(iter(targets.values()))), "float32")')
     if column.classes:
